@@ -1,0 +1,136 @@
+import type { Command } from "commander";
+import { unreachable } from "../../refinement/errors.js";
+import type { Refinement } from "../../refinement/refinement.js";
+import { type Definition, readDefinition, record, text } from "../definition.js";
+import { refinementNamed } from "../load.js";
+import { show } from "../project.js";
+import { commonOptions, session } from "../session.js";
+import type { CommonOptions, Output } from "../terminal/output.js";
+import { table } from "../terminal/table.js";
+
+export function addExplain(program: Command): Command {
+  return commonOptions(program.command("explain"))
+    .description("show a refinement: the mapping guest feature → host feature, its obligations and assumptions")
+    .argument("<REFINEMENT>", "a name from `commute list`, or a path to a refinement file")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  commute explain pipeline
+  commute explain pipeline --json | jq '.obligations | length'`,
+    )
+    .action((name: string, options: CommonOptions) => session(options, ({ out }) => explain(name, out)));
+}
+
+async function explain(name: string, out: Output): Promise<number> {
+  const refinement = await refinementNamed(name);
+  const { obligations } = await import("../../refinement/diagram.js");
+  const written = await readDefinition(refinement.file);
+  const explanation = {
+    version: 1,
+    name: refinement.name,
+    title: refinement.title,
+    kind: refinement.kind,
+    file: show(refinement.file),
+    guest: refinement.guest.name,
+    host: hostOf(refinement),
+    mapping: refinement.mapping,
+    abstraction: strings(written["abstraction"]),
+    flush: text(written["flush"]),
+    invariant: strings(written["invariant"]),
+    steps: strings(written["steps"]),
+    rank: text(written["rank"]),
+    materialize: refinement.form === "machine" ? refinement.materialize.map((point) => point.name) : [],
+    obligations: refinement.form === "machine" ? obligations(refinement).map((o) => o.name) : [],
+    assumptions: refinement.assumptions.map((a) => a.text),
+    faults: refinement.faults.map(({ name, title, source, obligation, variable, materialization }) => ({
+      name,
+      title,
+      source: source ?? null,
+      obligation,
+      variable: variable ?? null,
+      materialization,
+    })),
+  };
+  out.json(explanation);
+  render(explanation, out);
+  return 0;
+}
+
+type Explanation = Readonly<{
+  name: string;
+  title: string;
+  kind: string;
+  file: string;
+  guest: string;
+  host: string;
+  mapping: Refinement["mapping"];
+  abstraction: Readonly<Record<string, string>>;
+  flush: string;
+  invariant: Readonly<Record<string, string>>;
+  steps: Readonly<Record<string, string>>;
+  rank: string;
+  obligations: readonly string[];
+  assumptions: readonly string[];
+  faults: readonly { readonly name: string; readonly title: string; readonly obligation: string }[];
+}>;
+
+function render(e: Explanation, out: Output): void {
+  const { bold, dim } = out.colors;
+  const section = (title: string, lines: readonly string[]) => {
+    if (lines.length === 0) return;
+    out.line();
+    out.line(bold(title));
+    for (const line of lines) out.line(`  ${line}`);
+  };
+  const formulas = (entries: Readonly<Record<string, string>>) => Object.entries(entries).flatMap(([k, v]) => formula(k, v));
+
+  out.line(`${bold(e.name)}  ${e.title}`);
+  out.line(dim(`${e.kind}: guest ${e.guest}, host ${e.host}; ${e.file}`));
+  section("Mapping: guest feature → host feature", table(e.mapping.map(({ guest, host }) => [guest, `→ ${host}`])));
+  section("Abstraction: guest state = … over host state", formulas(e.abstraction));
+  section("after the host has flushed with", e.flush === "" ? [] : [e.flush]);
+  section("Invariant", formulas(e.invariant));
+  section("Steps: host transition = … guest steps", formulas(e.steps));
+  section("Rank: falls at every stutter", e.rank === "" ? [] : e.rank.split("\n"));
+  section(`Obligations (${e.obligations.length})`, families(e.obligations));
+  section("Assumptions", e.assumptions.length === 0 ? ["none"] : e.assumptions);
+  section(
+    "Seeded faults: check with --fault NAME",
+    table(e.faults.map((f) => [f.name, f.title, dim(`found by ${f.obligation}`)])),
+  );
+}
+
+/** `commute/cycle/addi`, `commute/cycle/add`, … on one line, as there can be hundreds. */
+function families(obligations: readonly string[]): string[] {
+  const members = new Map<string, string[]>();
+  for (const name of obligations) {
+    const [kind = "", transition = "", instruction] = name.split("/");
+    const family = transition === "" ? kind : `${kind}/${transition}`;
+    members.set(family, [...(members.get(family) ?? []), ...(instruction === undefined ? [] : [instruction])]);
+  }
+  return [...members].map(([family, of]) => (of.length === 0 ? family : `${family}/{${of.join(", ")}}`));
+}
+
+function formula(name: string, body: string): string[] {
+  const lines = body.split("\n");
+  return lines.length === 1 ? [`${name} = ${body}`] : [`${name} =`, ...lines.map((line) => `  ${line}`)];
+}
+
+/** An entry of the file as the author wrote it; one string that stands for the whole goes without a name. */
+function strings(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value === "string") return { I: value.trim() };
+  const entries: Definition = record(value);
+  return Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, text(entry)]));
+}
+
+function hostOf(refinement: Refinement): string {
+  switch (refinement.form) {
+    case "machine":
+      return refinement.host.name;
+    case "emulator":
+      return refinement.name;
+    default:
+      return unreachable(refinement);
+  }
+}

@@ -1,0 +1,67 @@
+/** The classes of errors as a user sees them, and their exit codes. */
+import { type Diagnostic, EnvironmentFailure, InternalDefect, UserError } from "../refinement/errors.js";
+import { exitCode } from "../refinement/verdict.js";
+import { FAILED, WRONG_USE } from "./exit.js";
+import { version } from "./package.js";
+import type { Output } from "./terminal/output.js";
+
+interface Failure {
+  readonly class: "user" | "environment" | "defect";
+  readonly message: string;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly exitCode: number;
+}
+
+/** Says what went wrong, on stderr and, with --json, as the JSON document. Returns the exit code. */
+export function report(error: unknown, out: Output): number {
+  const failure = classify(error);
+  const { red, bold } = out.noteColors;
+  out.complain(`${red(bold("error"))}: ${failure.message}`);
+  out.json({
+    version: 1,
+    error: { class: failure.class, message: failure.message, diagnostics: failure.diagnostics },
+  });
+  return failure.exitCode;
+}
+
+function classify(error: unknown): Failure {
+  if (error instanceof UserError) {
+    return { class: "user", message: error.message, diagnostics: error.diagnostics, exitCode: WRONG_USE };
+  }
+  if (error instanceof EnvironmentFailure) {
+    return { class: "environment", message: error.message, diagnostics: [], exitCode: exitCode("inconclusive") };
+  }
+  const path = pathMistake(error);
+  if (path !== undefined) return { class: "user", message: path, diagnostics: [], exitCode: WRONG_USE };
+  return { class: "defect", message: defect(error), diagnostics: [], exitCode: FAILED };
+}
+
+const PATH_MISTAKES: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EISDIR: "it is a folder, and a file is needed",
+  ENOTDIR: "a part of the path is a file, and a folder is needed",
+  EEXIST: "it exists already",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space is left on the device",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "its symbolic links go round in a circle",
+};
+
+/** A path that the operating system refuses is the user's to mend. */
+export function pathMistake(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || !("path" in error)) return undefined;
+  const why = PATH_MISTAKES[String(error.code)];
+  return why === undefined ? undefined : `${String(error.path)}: ${why}`;
+}
+
+function defect(error: unknown): string {
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const kind = error instanceof InternalDefect ? "" : "unexpected: ";
+  return `this is a bug in commute, not in your files. ${kind}${what}
+
+Please report it with this text, the files named on the command line, and:
+  commute ${process.argv.slice(2).join(" ")}
+  commute ${version()}, Node ${process.version}, ${process.platform} ${process.arch}`;
+}

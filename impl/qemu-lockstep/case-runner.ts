@@ -1,0 +1,227 @@
+/**
+ * Talks to guest/case-runner.c, which runs inside QEMU: layouts, batches and cases in, results out. All numbers are 64-bit
+ * little-endian; the records are the structs of the C source.
+ */
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { EnvironmentFailure, InternalDefect } from "../../refinement/errors.js";
+import { WINDOWS } from "./layout.js";
+
+const MAX_WINDOWS = 16;
+const MAX_PATCHES = 4;
+const MAX_CHANGES = 4;
+export const MAX_BATCH = 256;
+
+const INPUT_WORDS = 33 + 3 * MAX_PATCHES;
+const OUTPUT_WORDS = 37 + 2 * MAX_CHANGES;
+
+export const SIGILL = 4n;
+export const SIGTRAP = 5n;
+export const SIGSEGV = 11n;
+export const SIGVTALRM = 26n;
+
+export interface CaseInput {
+  readonly pc: bigint;
+  /** x0 … x31. */
+  readonly x: readonly bigint[];
+  readonly word: bigint;
+  /** Up to four, of up to 8 bytes, little-endian. */
+  readonly patches: readonly { readonly address: bigint; readonly length: number; readonly value: bigint }[];
+}
+
+export interface CaseOutput {
+  readonly pc: bigint;
+  /** x0 … x31. */
+  readonly x: readonly bigint[];
+  readonly signal: bigint;
+  /** si_addr. */
+  readonly address: bigint;
+  /** Aligned double words that the instruction changed. */
+  readonly changes: readonly { readonly address: bigint; readonly value: bigint }[];
+}
+
+/** QEMU gave up: its message and the registers that it printed. */
+export interface Died {
+  readonly message: string;
+  /** Undefined where it printed none. */
+  readonly registers: { readonly pc: bigint; readonly x: readonly bigint[] } | undefined;
+}
+
+export type BatchResult = { readonly kind: "results"; readonly outputs: readonly CaseOutput[] } | { readonly kind: "died"; readonly died: Died };
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** One process, started when needed and again after it died. Batches are run one after the other. */
+export class CaseRunner {
+  private readonly command: readonly [string, ...string[]];
+  private readonly timeoutMs: number;
+  private process: RunnerProcess | undefined;
+
+  constructor(command: readonly [string, ...string[]], timeoutMs = 60_000) {
+    this.command = command;
+    this.timeoutMs = timeoutMs;
+  }
+
+  async run(cases: readonly CaseInput[], signal: AbortSignal): Promise<BatchResult> {
+    signal.throwIfAborted();
+    const result = await this.batch(cases, false, signal);
+    // A write where nobody looked: look everywhere, and see which case it was.
+    return result === "stray" ? this.careful(cases, signal) : result;
+  }
+
+  private async careful(cases: readonly CaseInput[], signal: AbortSignal): Promise<BatchResult> {
+    const result = await this.batch(cases, true, signal);
+    if (result === "stray") throw new InternalDefect("the case runner does not find the case that wrote to memory");
+    return result;
+  }
+
+  private async batch(cases: readonly CaseInput[], careful: boolean, signal: AbortSignal): Promise<BatchResult | "stray"> {
+    this.process ??= new RunnerProcess(this.command);
+    const running = this.process;
+    const answer = await running.exchange(encodeBatch(cases, careful), cases.length * OUTPUT_WORDS * 8, this.timeoutMs, signal);
+    if (answer.kind === "died") {
+      this.process = undefined;
+      return { kind: "died", died: readDeath(answer.complaint) };
+    }
+    return decodeBatch(answer.bytes, cases.length);
+  }
+
+  async close(): Promise<void> {
+    await this.process?.kill();
+    this.process = undefined;
+  }
+}
+
+type Answer = { readonly kind: "bytes"; readonly bytes: Uint8Array } | { readonly kind: "died"; readonly complaint: string };
+
+class RunnerProcess {
+  private readonly child: Child;
+  private readonly name: string;
+  private readonly exited: Promise<void>;
+  private readonly received: Buffer[] = [];
+  private size = 0;
+  private complaint = "";
+  private wake: () => void = () => {};
+  private over = false;
+
+  constructor(command: readonly [string, ...string[]]) {
+    const [program, ...args] = command;
+    this.name = program;
+    this.child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.child.stdin.on("error", () => {}); // the process died: its exit tells why
+    this.child.stdout.on("data", (chunk: Buffer) => {
+      this.received.push(chunk);
+      this.size += chunk.length;
+      this.wake();
+    });
+    this.child.stderr.on("data", (chunk: Buffer) => {
+      if (this.complaint.length < 1 << 16) this.complaint += chunk.toString();
+    });
+    this.exited = new Promise((resolve) => {
+      const end = (): void => {
+        this.over = true;
+        this.wake();
+        resolve();
+      };
+      this.child.on("close", end);
+      this.child.on("error", (error) => {
+        this.complaint += error.message;
+        end();
+      });
+    });
+    this.child.stdin.write(encodeLayout());
+  }
+
+  /** Sends bytes and waits for as many as are expected. */
+  async exchange(request: Uint8Array, expected: number, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+    const timer = setTimeout(() => void this.kill(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const abort = (): void => void this.kill("aborted");
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      this.child.stdin.write(request);
+      while (this.size < expected && !this.over) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    }
+    signal.throwIfAborted();
+    if (this.size > expected) throw new EnvironmentFailure(this.name, "the case runner answers more than it was asked");
+    if (this.size < expected) return { kind: "died", complaint: this.complaint };
+    const bytes = new Uint8Array(expected);
+    let at = 0;
+    for (const chunk of this.received.splice(0)) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    this.size = 0;
+    return { kind: "bytes", bytes };
+  }
+
+  async kill(why = ""): Promise<void> {
+    if (!this.over) this.complaint += why;
+    this.child.kill("SIGKILL");
+    await this.exited;
+  }
+}
+
+function encodeLayout(): Uint8Array {
+  const words = new BigUint64Array(1 + 4 * MAX_WINDOWS);
+  words[0] = BigInt(WINDOWS.length);
+  WINDOWS.forEach((w, i) => {
+    const protection = 1n | (w.write ? 2n : 0n) | (w.execute ? 4n : 0n);
+    words.set([w.start, w.end, w.guard, protection], 1 + 4 * i);
+  });
+  return new Uint8Array(words.buffer);
+}
+
+function encodeBatch(cases: readonly CaseInput[], careful: boolean): Uint8Array {
+  if (cases.length === 0 || cases.length > MAX_BATCH) throw new InternalDefect(`a batch of ${cases.length} cases`);
+  const words = new BigUint64Array(2 + cases.length * INPUT_WORDS);
+  words[0] = BigInt(cases.length);
+  words[1] = careful ? 1n : 0n;
+  cases.forEach((c, i) => {
+    const at = 2 + i * INPUT_WORDS;
+    words[at] = c.pc;
+    for (let r = 1; r < 32; r++) words[at + r] = c.x[r] ?? 0n;
+    words[at + 32] = c.word;
+    if (c.patches.length > MAX_PATCHES) throw new InternalDefect(`a case with ${c.patches.length} patches of memory`);
+    c.patches.forEach((p, k) => words.set([p.address, BigInt(p.length), p.value], at + 33 + 3 * k));
+  });
+  return new Uint8Array(words.buffer);
+}
+
+function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
+  const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
+  const outputs: CaseOutput[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = i * OUTPUT_WORDS;
+    if (words[at + 36] !== 0n) return "stray";
+    const changed = Number(words[at + 35]);
+    if (changed > MAX_CHANGES) throw new EnvironmentFailure("case runner", `an instruction changed ${changed} double words of memory`);
+    const changes: { address: bigint; value: bigint }[] = [];
+    for (let k = 0; k < changed; k++) {
+      changes.push({ address: words[at + 37 + 2 * k] ?? 0n, value: words[at + 38 + 2 * k] ?? 0n });
+    }
+    outputs.push({
+      pc: words[at] ?? 0n,
+      x: [0n, ...words.subarray(at + 1, at + 32)],
+      signal: words[at + 32] ?? 0n,
+      address: words[at + 34] ?? 0n,
+      changes,
+    });
+  }
+  return { kind: "results", outputs };
+}
+
+/** What QEMU prints when it gives up on a guest: a message, then the registers in the form of its `-d cpu` log. */
+function readDeath(complaint: string): Died {
+  const pc = /^\s*pc\s+([0-9a-f]{16})/m.exec(complaint)?.[1];
+  const x = Array.from({ length: 32 }, (_, i) => new RegExp(`\\bx${i}/\\S+\\s+([0-9a-f]{16})`).exec(complaint)?.[1]);
+  const message = complaint.split("\n").find((line) => line.trim() !== "") ?? "it ended without a word";
+  if (pc === undefined || x.includes(undefined)) return { message, registers: undefined };
+  return { message, registers: { pc: BigInt(`0x${pc}`), x: x.map((v) => BigInt(`0x${v ?? "0"}`)) } };
+}

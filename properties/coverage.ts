@@ -1,0 +1,60 @@
+/**
+ * What a campaign has executed: the report can say what it never did.
+ */
+import type { MachineRefinement } from "../refinement/refinement.js";
+import type { StepReport } from "../refinement/execute/commute.js";
+
+export interface Coverage {
+  /** Runs that began in a state which the obligations speak about. */
+  readonly runs: number;
+  readonly hostSteps: number;
+  readonly guestSteps: number;
+  /** Host steps that stood for no guest step and had to lower the rank. */
+  readonly stutters: number;
+  /** Runs that ended because no host transition was enabled although the guest could go on. */
+  readonly stuck: number;
+  /** How often each host transition was executed; all of them are named. */
+  readonly host: ReadonlyMap<string, number>;
+  /** How often each guest transition was executed; all of them are named. */
+  readonly guest: ReadonlyMap<string, number>;
+  /** How often the host was interrupted at each materialization point; all of them are named. */
+  readonly points: ReadonlyMap<string, number>;
+}
+
+export class CoverageCounter implements Coverage {
+  runs = 0;
+  hostSteps = 0;
+  guestSteps = 0;
+  stutters = 0;
+  stuck = 0;
+  readonly host: Map<string, number>;
+  readonly guest: Map<string, number>;
+  readonly points: Map<string, number>;
+
+  constructor(refinement: MachineRefinement) {
+    this.host = new Map(refinement.host.transitions.map((t) => [t.name, 0]));
+    this.guest = new Map(refinement.guest.transitions.map((t) => [t.name, 0]));
+    this.points = new Map(refinement.materialize.map((p) => [p.name, 0]));
+  }
+
+  step(transition: string, report: Pick<StepReport, "guestSteps">, stutters: boolean): void {
+    this.hostSteps++;
+    this.guestSteps += report.guestSteps.length;
+    if (stutters) this.stutters++;
+    count(this.host, transition);
+    for (const step of report.guestSteps) count(this.guest, step.transition);
+  }
+
+  interrupted(point: string): void {
+    count(this.points, point);
+  }
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** The names that were never executed, in order of declaration. */
+export function never(counts: ReadonlyMap<string, number>): readonly string[] {
+  return [...counts].filter(([, n]) => n === 0).map(([name]) => name);
+}

@@ -1,0 +1,44 @@
+/**
+ * One case through the guest's definition and the emulator, and the comparison of every variable that the emulator shows.
+ */
+import type { Difference } from "../refinement/counterexample.js";
+import type { Emulator } from "../refinement/emulator.js";
+import { differences } from "../refinement/execute/difference.js";
+import type { State } from "../refinement/execute/state.js";
+import type { Machine } from "../refinement/machine.js";
+import { variableOf } from "../refinement/execute/difference.js";
+import type { DrawnCase } from "./emulator-cases.js";
+import { stepGuest } from "./emulator-step.js";
+
+export interface Compared {
+  readonly of: DrawnCase;
+  /** The guest's transition; undefined where the definition is stuck. */
+  readonly transition: string | undefined;
+  readonly differs: readonly Difference[];
+}
+
+/** Differences between the state that the definition has and what the emulator shows; variables that it does not show agree. */
+export function differsFrom(guest: Machine, expected: State, shown: State): Difference[] {
+  return differences(guest, expected, new Map([...expected, ...shown]));
+}
+
+/** Cases and what came of them, in order. A definition that is stuck is expected to have changed nothing. */
+export async function* compareAll(
+  guest: Machine,
+  emulator: Emulator,
+  cases: readonly DrawnCase[],
+  signal: AbortSignal,
+): AsyncGenerator<Compared> {
+  let index = 0;
+  for await (const shown of emulator.execute(cases, signal)) {
+    const of = cases[index++];
+    if (of === undefined) return;
+    const expected = stepGuest(guest, of.state);
+    yield { of, transition: expected?.transition, differs: differsFrom(guest, expected?.state ?? of.state, shown) };
+  }
+}
+
+/** Variables in which the two differ: what tells one bug from another. */
+export function culprits(differs: readonly Difference[]): ReadonlySet<string> {
+  return new Set(differs.map((d) => variableOf(d.variable)));
+}

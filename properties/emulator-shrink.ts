@@ -1,0 +1,63 @@
+/**
+ * Greedy shrinking of a single-instruction case: of the cases that are simpler in one respect, the boldest that still goes
+ * wrong in the same variable is taken, until none does.
+ */
+import type { Emulator } from "../refinement/emulator.js";
+import type { Machine } from "../refinement/machine.js";
+import type { Cases, DrawnCase } from "./emulator-cases.js";
+import { type Compared, compareAll, culprits } from "./emulator-compare.js";
+
+const MOST_ROUNDS = 60;
+/** Candidates that are run at a time. */
+const BATCH = 64;
+
+export async function shrink(guest: Machine, emulator: Emulator, cases: Cases, found: Compared, signal: AbortSignal): Promise<Compared> {
+  const guilty = [...culprits(found.differs)][0] ?? "";
+  let best = found;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const next = await firstFailing(guest, emulator, candidates(emulator, cases, best), guilty, best.transition, signal);
+    if (next === undefined) break;
+    best = next;
+  }
+  return best;
+}
+
+/** Dear candidates are left out, unless the case is dear itself: then they are few. */
+function* candidates(emulator: Emulator, cases: Cases, of: Compared): Generator<DrawnCase> {
+  const dear = emulator.room.cost(of.of.state) === "dear";
+  let left = dear ? 40 : Number.POSITIVE_INFINITY;
+  for (const smaller of cases.smaller(of.of)) {
+    const cost = emulator.room.cost(smaller.state);
+    if (cost === "impossible" || (cost === "dear" && !dear)) continue;
+    if (left-- <= 0) return;
+    yield smaller;
+  }
+}
+
+async function firstFailing(
+  guest: Machine,
+  emulator: Emulator,
+  among: Iterable<DrawnCase>,
+  guilty: string,
+  transition: string | undefined,
+  signal: AbortSignal,
+): Promise<Compared | undefined> {
+  for (const batch of batches(among, BATCH)) {
+    for await (const compared of compareAll(guest, emulator, batch, signal)) {
+      if (compared.transition === transition && culprits(compared.differs).has(guilty)) return compared;
+    }
+  }
+  return undefined;
+}
+
+export function* batches<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length === size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}

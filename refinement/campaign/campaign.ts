@@ -1,0 +1,358 @@
+/**
+ * A campaign: the obligations of some refinements, discharged cheapest first on as many threads as are given, answered
+ * from the cache where that is possible, and reported in the same order whatever happened when.
+ */
+import { writeCounterexample } from "../counterexample-file.js";
+import { type Diagnostic, EnvironmentFailure, unreachable, UserError } from "../errors.js";
+import type { Refinement } from "../refinement.js";
+import { openSolver } from "../solver/solver.js";
+import type { Verdict } from "../verdict.js";
+import { Cache } from "./cache.js";
+import { type Crew, OwnThread, Workers } from "./crew.js";
+import type { CampaignEvent } from "./events.js";
+import { loadByNotation, type Reply, type Settings } from "./executor.js";
+import type { CampaignOptions } from "./options.js";
+import { selected } from "./options.js";
+import { type Keys, type Planned, plan } from "./plan.js";
+import {
+  type Finding,
+  obligationReport,
+  type ObligationReport,
+  type RefinementReport,
+  type Report,
+  type Settled,
+  summarizeRefinement,
+  summarizeRun,
+} from "./report.js";
+
+export interface Outcome {
+  /** The document of `check --json`. */
+  readonly report: Report;
+  /** The counterexamples in it, in the same order. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Checks the refinements in `files`. Throws a UserError that names everything wrong with any of them before anything is
+ * checked; whatever goes wrong later is a verdict or a warning.
+ */
+export async function runCampaign(
+  files: readonly string[],
+  options: CampaignOptions,
+  listener: (event: CampaignEvent) => void = () => undefined,
+): Promise<Outcome> {
+  const began = performance.now();
+  await (await openSolver(options.solver)).close();
+  const refinements = await loadAll(files, options);
+  const campaign = new Campaign(refinements, options, listener);
+  await campaign.run();
+  return campaign.outcome((performance.now() - began) / 1000);
+}
+
+async function loadAll(files: readonly string[], options: CampaignOptions): Promise<readonly Refinement[]> {
+  const load = options.load ?? loadByNotation;
+  const refinements: Refinement[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const messages: string[] = [];
+  for (const file of files) {
+    try {
+      refinements.push(await load(file, options.fault));
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      diagnostics.push(...error.diagnostics);
+      messages.push(error.message);
+    }
+  }
+  if (messages.length > 0) throw new UserError(messages.join("\n"), diagnostics);
+  return refinements;
+}
+
+/** How a task ended. */
+type Ending =
+  | { readonly kind: "settled"; readonly settled: readonly Settled[]; readonly cached: boolean }
+  | Extract<Reply, { kind: "missing" }>;
+
+/** A proof that takes this many times the limit of a query, and then some, is given up. */
+const PROOF_LIMIT_QUERIES = 12;
+const PROOF_LIMIT_MS = 60_000;
+
+class Campaign {
+  private readonly refinements: readonly Refinement[];
+  private readonly options: CampaignOptions;
+  private readonly listener: (event: CampaignEvent) => void;
+  private readonly cache: Cache | undefined;
+  private readonly endings = new Map<Planned, Ending>();
+  private readonly budget = new AbortController();
+  private readonly stop: AbortSignal;
+  private planned: readonly Planned[] = [];
+  private done = 0;
+
+  constructor(refinements: readonly Refinement[], options: CampaignOptions, listener: (event: CampaignEvent) => void) {
+    this.refinements = refinements;
+    this.options = options;
+    this.listener = listener;
+    const warn = (message: string): void => listener({ kind: "warning", message });
+    this.cache = options.cacheDir === undefined ? undefined : new Cache(options.cacheDir, warn);
+    this.stop = AbortSignal.any([this.budget.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  }
+
+  async run(): Promise<void> {
+    const { budgetMs } = this.options;
+    const timer = budgetMs === undefined ? undefined : setTimeout(() => this.budget.abort(), budgetMs);
+    try {
+      const plans = await Promise.all(this.refinements.map((r) => plan(r, this.options)));
+      this.planned = plans.flat();
+      for (const planned of this.planned) await this.recall(planned);
+      const names = this.refinements.map((r) => r.name);
+      this.listener({ kind: "planned", refinements: names, done: this.done, total: this.planned.length });
+      for (const [planned, ending] of this.endings) this.announce(planned, ending);
+      await this.discharge(this.planned.filter((p) => !this.endings.has(p)));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async recall(planned: Planned): Promise<void> {
+    if (this.cache === undefined || planned.keys === undefined || this.options.smt2Dir !== undefined) return;
+    const { always, solver, seed } = planned.keys;
+    const settled = (await this.cache.get(always)) ?? (await this.cache.get(solver)) ?? (await this.cache.get(seed));
+    if (settled === undefined) return;
+    this.endings.set(planned, { kind: "settled", settled, cached: true });
+    this.done++;
+  }
+
+  private async discharge(open: readonly Planned[]): Promise<void> {
+    if (open.length === 0) return;
+    const queue = [...open].sort((a, b) => a.cost - b.cost);
+    const crew = this.crew(Math.min(this.options.jobs, open.length));
+    try {
+      const hands = Array.from({ length: crew.size }, async () => {
+        for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+          // Rewriting does not yield: let an interruption be heard between tasks.
+          await new Promise((resolve) => setImmediate(resolve));
+          if (this.stop.aborted) return;
+          await this.carryOut(next, crew);
+        }
+      });
+      await Promise.all(hands);
+    } finally {
+      await crew.close();
+    }
+  }
+
+  private crew(size: number): Crew {
+    return size > 1 ? new Workers(size) : new OwnThread(this.options.load);
+  }
+
+  private async carryOut(planned: Planned, crew: Crew): Promise<void> {
+    const { refinement, method, about } = planned;
+    this.listener({ kind: "started", refinement: refinement.name, task: about, method });
+    const ending = await this.attempt(planned, crew, 2);
+    if (ending === undefined) return;
+    this.endings.set(planned, ending);
+    this.done++;
+    await this.remember(planned, ending);
+    this.announce(planned, ending);
+  }
+
+  /** Undefined where the run was stopped. A task whose worker died is given to another one once. */
+  private async attempt(planned: Planned, crew: Crew, attempts: number): Promise<Ending | undefined> {
+    const { refinement, task, method, about } = planned;
+    const { timeoutMs } = this.options;
+    const limit = new AbortController();
+    const limitMs = PROOF_LIMIT_QUERIES * timeoutMs + PROOF_LIMIT_MS;
+    const timer = method === "prove" ? setTimeout(() => limit.abort(), limitMs) : undefined;
+    const request = { file: refinement.file, fault: refinement.fault, task, settings: this.settings() };
+    const began = performance.now();
+    try {
+      const reply = await crew.run(request, AbortSignal.any([this.stop, limit.signal]), (part, of) =>
+        this.listener({ kind: "progress", refinement: refinement.name, task: about, method, part, of }),
+      );
+      if (this.stop.aborted && interrupted(reply)) return undefined;
+      return reply.kind === "missing" ? reply : { ...reply, cached: false };
+    } catch (error) {
+      if (this.stop.aborted) return undefined;
+      if (error instanceof UserError) throw error;
+      if (limit.signal.aborted) {
+        return failed(planned, "timeout", `no answer within ${Math.round(limitMs / 1000)} s`, performance.now() - began);
+      }
+      if (attempts > 1 && !isDefect(error)) return this.attempt(planned, crew, attempts - 1);
+      return failed(planned, ...explain(error), performance.now() - began);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private settings(): Settings {
+    const { seed, cases, timeoutMs, memoryMb, solver, smt2Dir, date, testers } = this.options;
+    return { seed, cases, timeoutMs, memoryMb, solver, smt2Dir, date, testers };
+  }
+
+  private async remember({ keys }: Planned, ending: Ending): Promise<void> {
+    if (this.cache === undefined || keys === undefined || ending.kind !== "settled" || ending.settled.length === 0) return;
+    if (!ending.settled.every((s) => isSettled(s.verdict))) return;
+    await this.cache.put(keys[dependence(ending.settled)], ending.settled);
+  }
+
+  private announce(planned: Planned, ending: Ending): void {
+    const refinement = planned.refinement.name;
+    if (ending.kind === "missing") {
+      this.listener({ kind: "skipped", refinement, missing: ending.missing });
+      return;
+    }
+    for (const settled of ending.settled) {
+      // Whether a piece that cannot arise matters is known only when all of its like are settled.
+      if (isPiece(settled) && settled.verdict.verdict === "vacuous") continue;
+      const obligation = obligationReport(settled, ending.cached);
+      this.listener({ kind: "settled", refinement, obligation, done: this.done, total: this.planned.length });
+    }
+  }
+
+  async outcome(seconds: number): Promise<Outcome> {
+    const findings: Finding[] = [];
+    const refinements: RefinementReport[] = [];
+    for (const refinement of this.refinements) refinements.push(await this.reportOf(refinement, findings));
+    const interrupted = this.options.signal?.aborted === true;
+    return {
+      report: {
+        version: 1,
+        verdict: summarizeRun(refinements, this.options.named),
+        seconds: Math.round(seconds * 1000) / 1000,
+        seed: this.options.seed,
+        ...(interrupted ? { interrupted: true as const } : {}),
+        refinements,
+      },
+      findings,
+    };
+  }
+
+  private async reportOf(refinement: Refinement, findings: Finding[]): Promise<RefinementReport> {
+    const { name, title, kind, file, fault, assumptions } = refinement;
+    const common = { name, title, kind, file, ...(fault === undefined ? {} : { fault }) };
+    const taken = assumptions.map((a) => a.text);
+    const planned = this.planned.filter((p) => p.refinement === refinement);
+    const missing = planned.map((p) => this.endings.get(p)).find((e) => e?.kind === "missing");
+    if (missing?.kind === "missing") {
+      return { ...common, verdict: "inconclusive", skipped: missing.missing, obligations: [], assumptions: taken };
+    }
+    const obligations: ObligationReport[] = [];
+    for (const { settled, cached } of withoutIdlePieces(planned.flatMap((p) => this.settledOf(p)))) {
+      const found = counterexamplesOf(settled);
+      for (const c of found) {
+        findings.push({ refinement: name, obligation: settled.obligation, method: settled.method, counterexample: c });
+      }
+      const saved = await this.save(found);
+      obligations.push({ ...obligationReport(settled, cached), ...(saved === undefined ? {} : { counterexample: saved }) });
+    }
+    return { ...common, verdict: summarizeRefinement(obligations), obligations, assumptions: taken };
+  }
+
+  private settledOf(planned: Planned): readonly Reported[] {
+    const ending = this.endings.get(planned);
+    if (ending === undefined) {
+      const user = this.options.signal?.aborted === true;
+      const [by, reason] = user ? ["interrupted", "interrupted"] : ["budget", "the budget of the run was used up before"];
+      const { settled } = failed(planned, by, reason, 0);
+      return settled.map((s) => ({ settled: s, cached: false }));
+    }
+    if (ending.kind === "missing") return [];
+    const { only } = this.options;
+    return ending.settled
+      .filter((s) => planned.task.kind === "prove" || selected(only, s.obligation))
+      .map((settled) => ({ settled, cached: ending.cached }));
+  }
+
+  /** The first of them is the one that a report names. */
+  private async save(found: Settled["more"]): Promise<string | undefined> {
+    const { saveDir } = this.options;
+    if (saveDir === undefined) return undefined;
+    const paths: string[] = [];
+    for (const c of found) {
+      try {
+        paths.push(await writeCounterexample(saveDir, c));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.listener({ kind: "warning", message: `a counterexample could not be saved: ${why}` });
+        return undefined;
+      }
+    }
+    return paths[0];
+  }
+}
+
+interface Reported {
+  readonly settled: Settled;
+  readonly cached: boolean;
+}
+
+/** `commute/T/g`: the part of `commute/T` in which the guest takes its transition g. */
+function isPiece({ obligation, method }: Settled): boolean {
+  return method === "prove" && /^commute\/[^/]+\/./.test(obligation);
+}
+
+/**
+ * A piece that cannot arise is no obligation, as long as another host transition takes that guest transition: a store
+ * unit does not add. A guest transition that no host transition takes is left in, as vacuous everywhere.
+ */
+function withoutIdlePieces(all: readonly Reported[]): readonly Reported[] {
+  const step = (s: Settled): string => s.obligation.split("/").slice(2).join("/");
+  const arising = new Set(
+    all.filter(({ settled }) => isPiece(settled) && settled.verdict.verdict !== "vacuous").map(({ settled }) => step(settled)),
+  );
+  return all.filter(
+    ({ settled }) => !(isPiece(settled) && settled.verdict.verdict === "vacuous" && arising.has(step(settled))),
+  );
+}
+
+function counterexamplesOf({ verdict, more }: Settled): Settled["more"] {
+  return verdict.verdict === "refuted" ? [verdict.counterexample, ...more] : [];
+}
+
+function failed({ method, about }: Planned, by: string, reason: string, ms: number): Extract<Ending, { kind: "settled" }> {
+  const obligation = about === "*" ? "commute/*" : about;
+  const verdict: Verdict = { verdict: "unknown", by, reason };
+  return { kind: "settled", settled: [{ obligation, method, verdict, more: [], ms }], cached: false };
+}
+
+function interrupted(reply: Reply): boolean {
+  return reply.kind === "settled" && reply.settled.some((s) => s.verdict.verdict === "unknown");
+}
+
+function isSettled(verdict: Verdict): boolean {
+  return verdict.verdict !== "unknown";
+}
+
+/** What had a part in the answers: a search for a counterexample depends on the seed even where it finds one by solver. */
+function dependence(settled: readonly Settled[]): keyof Keys {
+  const levels = settled.map(({ verdict }): keyof Keys => {
+    switch (verdict.verdict) {
+      case "proved":
+      case "vacuous":
+        return verdict.by === "rewrite" || verdict.by === "states" ? "always" : "solver";
+      case "explored":
+      case "unsupported":
+        return "always";
+      case "refuted":
+        return verdict.by === "states" ? "always" : "seed";
+      case "tested":
+      case "unknown":
+        return "seed";
+      default:
+        return unreachable(verdict);
+    }
+  });
+  return levels.includes("seed") ? "seed" : levels.includes("solver") ? "solver" : "always";
+}
+
+/** A thrown error is a bug of ours, unless the environment is to blame: a worker that died, memory that ran out. */
+function isDefect(error: unknown): boolean {
+  return error instanceof Error && ["InternalDefect", "TypeError", "RangeError", "ReferenceError"].includes(error.name);
+}
+
+function explain(error: unknown): readonly [string, string] {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof EnvironmentFailure) return [error.what, message];
+  if (isDefect(error)) return ["defect", `a defect of the checker, please report it: ${message}`];
+  if (/out of memory|heap/i.test(message)) return ["memory", `a worker needs too much memory: ${message}`];
+  return ["worker", `a worker died: ${message}`];
+}

@@ -1,0 +1,69 @@
+/**
+ * Who carries out the tasks: this thread, or a pool of worker threads.
+ */
+import { MessageChannel } from "node:worker_threads";
+import { Tinypool } from "tinypool";
+import { compiledModule } from "../module-url.js";
+import { Executor, type OnProgress, type Reply, type Request } from "./executor.js";
+import type { Load } from "./options.js";
+
+export interface Crew {
+  readonly size: number;
+  /** Rejects if the worker died, or with the signal's reason once that is aborted. */
+  run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply>;
+  close(): Promise<void>;
+}
+
+/** One task at a time, here: `signal` is heeded between queries. */
+export class OwnThread implements Crew {
+  readonly size = 1;
+  private readonly executor: Executor;
+
+  constructor(load: Load | undefined) {
+    this.executor = new Executor(load);
+  }
+
+  run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply> {
+    return this.executor.run(request, signal, onProgress);
+  }
+
+  close(): Promise<void> {
+    return this.executor.close();
+  }
+}
+
+/** A worker that needs more has lost its way; the task is then unknown. */
+const HEAP_MB = 4096;
+
+/** `size` worker threads; an aborted task's worker is terminated and replaced. */
+export class Workers implements Crew {
+  readonly size: number;
+  private readonly pool: Tinypool;
+
+  constructor(size: number, module: URL = compiledModule("./worker.js", import.meta.url)) {
+    this.size = size;
+    this.pool = new Tinypool({
+      filename: module.href,
+      runtime: "worker_threads",
+      minThreads: size,
+      maxThreads: size,
+      concurrentTasksPerWorker: 1,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    });
+  }
+
+  async run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply> {
+    const { port1, port2 } = new MessageChannel();
+    port1.on("message", ([done, total]: [number, number]) => onProgress(done, total));
+    port1.unref();
+    try {
+      return await this.pool.run({ request, port: port2 }, { signal, transferList: [port2] });
+    } finally {
+      port1.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.pool.destroy();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Proves or refutes the obligations of one refinement, for all states.
+ */
+import { type Obligation, obligations } from "../diagram.js";
+import { EnvironmentFailure } from "../errors.js";
+import type { State } from "../execute/state.js";
+import { zeroState } from "../execute/concrete.js";
+import type { MachineRefinement } from "../refinement.js";
+import { witnessByRandom } from "../solver/random.js";
+import { type OnQuery, openSolver, type Solver, type SolverChoice } from "../solver/solver.js";
+import type { Verdict } from "../verdict.js";
+import { judge } from "./case.js";
+import { refutation } from "./confirm.js";
+import type { Context } from "./context.js";
+import { provePart } from "./prove.js";
+import { Recording } from "./recording.js";
+import type { Settled } from "./report.js";
+import { contradictory, vacuity } from "./vacuity.js";
+
+export interface DischargeOptions {
+  readonly seed: number;
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+  readonly signal: AbortSignal | undefined;
+  readonly date: string;
+}
+
+/** Opens one solver, when first needed; close it when done. */
+export class Solvers {
+  private readonly choice: SolverChoice;
+  private readonly onQuery: OnQuery | undefined;
+  private opened: Promise<Solver> | undefined;
+
+  constructor(choice: SolverChoice, onQuery: OnQuery | undefined) {
+    this.choice = choice;
+    this.onQuery = onQuery;
+  }
+
+  get(): Promise<Solver> {
+    this.opened ??= openSolver(this.choice, this.onQuery === undefined ? {} : { onQuery: this.onQuery });
+    return this.opened;
+  }
+
+  async close(): Promise<void> {
+    await (await this.opened)?.close();
+    this.opened = undefined;
+  }
+}
+
+export class Discharger {
+  readonly refinement: MachineRefinement;
+  readonly obligations: readonly Obligation[];
+  private readonly context: Context;
+
+  constructor(refinement: MachineRefinement, options: DischargeOptions, solvers: Solvers) {
+    this.refinement = refinement;
+    this.obligations = obligations(refinement);
+    const names = this.obligations.map((o) => o.name);
+    this.context = {
+      refinement,
+      recording: new Recording(refinement, names, initialStates(refinement, options.seed), options.seed),
+      seed: options.seed,
+      timeoutMs: options.timeoutMs,
+      memoryMb: options.memoryMb,
+      signal: options.signal,
+      date: options.date,
+      solver: () => solvers.get(),
+    };
+  }
+
+  async discharge(obligation: Obligation): Promise<Settled> {
+    const began = performance.now();
+    const verdict = await this.verdict(obligation).catch((error: unknown): Verdict => {
+      if (error instanceof EnvironmentFailure) return { verdict: "unknown", by: error.what, reason: error.message };
+      throw error;
+    });
+    return { obligation: obligation.name, method: "prove", verdict, more: [], ms: performance.now() - began };
+  }
+
+  private async verdict(obligation: Obligation): Promise<Verdict> {
+    const { context, refinement } = this;
+    if (obligation.unsupported !== undefined) return { verdict: "unsupported", what: obligation.unsupported };
+    const possible = obligation.parts().filter((part) => !contradictory(part));
+    let by = "rewrite";
+    let undecided: Verdict | undefined;
+    for (const part of possible) {
+      const outcome = await provePart(context, obligation, part);
+      switch (outcome.kind) {
+        case "refuted":
+          return { verdict: "refuted", by: outcome.by, counterexample: outcome.counterexample };
+        case "unknown":
+          undecided ??= { verdict: "unknown", by: outcome.by, reason: outcome.reason };
+          break;
+        case "proved":
+          if (outcome.by !== "rewrite") by = outcome.by;
+          break;
+      }
+    }
+    // What the prover could not decide, a concrete run may have refuted.
+    const seen = undecided === undefined ? undefined : context.recording.violation(obligation.name);
+    if (seen !== undefined) {
+      const judgement = judge(refinement, obligation, seen);
+      if (judgement.kind === "violated" && judgement.violation.certain) {
+        const counterexample = refutation(context, obligation, seen, judgement.violation, "random");
+        return { verdict: "refuted", by: "random", counterexample };
+      }
+    }
+    if (undecided !== undefined) return undecided;
+    const about = await vacuity(context, obligation, possible);
+    switch (about.kind) {
+      case "possible":
+        return { verdict: "proved", by };
+      case "impossible":
+        return { verdict: "vacuous", by: about.by, reason: "its antecedent can never hold" };
+      case "unknown":
+        return { verdict: "unknown", by: about.by, reason: about.reason };
+    }
+  }
+}
+
+/** A few initial host states. */
+function initialStates(refinement: MachineRefinement, seed: number): readonly State[] {
+  const { host, assumptions } = refinement;
+  const conditions = assumptions.flatMap(({ condition }) => (condition === undefined ? [] : [condition]));
+  return [0, 1, 2].flatMap((i) => {
+    const model = witnessByRandom([host.initial, host.wellFormed, ...conditions], { seed: seed + i, tries: 100 });
+    if (model === undefined) return [];
+    return [new Map([...zeroState(host)].map(([name, zero]) => [name, model.get(name) ?? zero]))];
+  });
+}

@@ -1,0 +1,176 @@
+/**
+ * Carries out tasks: in a worker thread, or in this one.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { Missing } from "../emulator.js";
+import { unreachable } from "../errors.js";
+import type { Refinement } from "../refinement.js";
+import type { OnQuery, SolverChoice } from "../solver/solver.js";
+import type { Verdict } from "../verdict.js";
+import { Discharger, Solvers } from "./discharge.js";
+import { exploreRefinement } from "./exploration.js";
+import type { Load, Testers } from "./options.js";
+import type { Settled } from "./report.js";
+import type { EmulatorTesterModule, MachineTesterModule, TesterResult } from "./tester.js";
+
+export type Task =
+  | { readonly kind: "prove"; readonly obligation: string }
+  | { readonly kind: "explore" }
+  | { readonly kind: "test" };
+
+/** What is the same for all tasks of a run. Plain data. */
+export interface Settings {
+  readonly seed: number;
+  readonly cases: number | undefined;
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+  readonly solver: SolverChoice;
+  readonly smt2Dir: string | undefined;
+  readonly date: string;
+  readonly testers: Testers;
+}
+
+export interface Request {
+  readonly file: string;
+  readonly fault: string | undefined;
+  readonly task: Task;
+  readonly settings: Settings;
+}
+
+export type Reply =
+  | { readonly kind: "settled"; readonly settled: readonly Settled[] }
+  | { readonly kind: "missing"; readonly missing: readonly Missing[] };
+
+export type OnProgress = (done: number, total: number) => void;
+
+/** Reachable states, and initial ones, of an exploration. */
+const EXPLORED_STATES = 1 << 19;
+
+export class Executor {
+  private readonly load: Load;
+  private readonly refinements = new Map<string, Promise<Refinement>>();
+  private readonly dischargers = new Map<string, Discharger>();
+  private solvers: Solvers | undefined;
+
+  constructor(load: Load = loadByNotation) {
+    this.load = load;
+  }
+
+  async run(request: Request, signal: AbortSignal | undefined, onProgress: OnProgress | undefined): Promise<Reply> {
+    const { file, fault, task } = request;
+    const key = JSON.stringify([file, fault]);
+    let loading = this.refinements.get(key);
+    if (loading === undefined) {
+      loading = this.load(file, fault);
+      this.refinements.set(key, loading);
+    }
+    const refinement = await loading;
+    switch (task.kind) {
+      case "prove":
+        return this.prove(key, refinement, task.obligation, request.settings, signal);
+      case "explore":
+        return explored(refinement, request.settings, signal, onProgress);
+      case "test":
+        return tested(refinement, request.settings, signal, onProgress);
+      default:
+        return unreachable(task);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.solvers?.close();
+  }
+
+  private async prove(
+    key: string,
+    refinement: Refinement,
+    name: string,
+    settings: Settings,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply> {
+    if (refinement.form !== "machine") return unsupported(name, "prove", "a black box can only be tested");
+    this.solvers ??= new Solvers(settings.solver, settings.smt2Dir === undefined ? undefined : queryWriter(settings.smt2Dir));
+    let discharger = this.dischargers.get(key);
+    if (discharger === undefined) {
+      discharger = new Discharger(refinement, { ...settings, signal }, this.solvers);
+      this.dischargers.set(key, discharger);
+    }
+    const obligation = discharger.obligations.find((o) => o.name === name);
+    if (obligation === undefined) return unsupported(name, "prove", "there is no such obligation");
+    return { kind: "settled", settled: [await discharger.discharge(obligation)] };
+  }
+}
+
+export async function loadByNotation(file: string, fault: string | undefined): Promise<Refinement> {
+  const { loadRefinement } = await import("../../spec/notation/index.js");
+  return loadRefinement(file, fault === undefined ? {} : { fault });
+}
+
+function unsupported(obligation: string, method: Settled["method"], what: string): Reply {
+  return { kind: "settled", settled: [{ obligation, method, verdict: { verdict: "unsupported", what }, more: [], ms: 0 }] };
+}
+
+async function explored(
+  refinement: Refinement,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+  onProgress: OnProgress | undefined,
+): Promise<Reply> {
+  if (refinement.form !== "machine") return unsupported("commute/*", "explore", "a black box can only be tested");
+  const settled = await exploreRefinement(refinement, {
+    limit: EXPLORED_STATES,
+    date: settings.date,
+    signal,
+    onProgress: onProgress === undefined ? undefined : (done, waiting) => onProgress(done, done + waiting),
+  });
+  return { kind: "settled", settled };
+}
+
+async function tested(
+  refinement: Refinement,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+  onProgress: OnProgress | undefined,
+): Promise<Reply> {
+  const { cases, seed, date, testers } = settings;
+  const options = { cases, seed, date, signal, onProgress };
+  const began = performance.now();
+  if (refinement.form === "machine") {
+    if (testers.machine === undefined) return unsupported("commute/*", "test", "no tester is installed");
+    const module: MachineTesterModule = await import(testers.machine);
+    if (module.testRefinement === undefined) return unsupported("commute/*", "test", `${testers.machine} has no tester`);
+    return gathered(await module.testRefinement(refinement, options), performance.now() - began);
+  }
+  if (testers.emulator === undefined) return unsupported("commute/*", "test", "no tester for emulators is installed");
+  const module: EmulatorTesterModule = await import(testers.emulator);
+  if (module.testEmulator === undefined) return unsupported("commute/*", "test", `${testers.emulator} has no tester`);
+  const results = await module.testEmulator(refinement, options);
+  if ("missing" in results) return { kind: "missing", missing: results.missing };
+  return gathered(results, performance.now() - began);
+}
+
+/** One verdict for each name: the first refutation counts, the others are further counterexamples. */
+function gathered(results: readonly TesterResult[], ms: number): Reply {
+  const names = [...new Set(results.map((r) => r.name))];
+  const settled = names.map((obligation): Settled => {
+    const verdicts = results.filter((r) => r.name === obligation).map((r) => r.verdict);
+    const counterexamples = verdicts.flatMap((v) => (v.verdict === "refuted" ? [v.counterexample] : []));
+    const verdict: Verdict = verdicts.find((v) => v.verdict === "refuted") ??
+      verdicts[0] ?? { verdict: "unknown", by: "cases", reason: "the tester said nothing" };
+    return { obligation, method: "test", verdict, more: counterexamples.slice(1), ms: ms / names.length };
+  });
+  return { kind: "settled", settled };
+}
+
+/** Files named after obligation and question: the same names whatever ran before and wherever. */
+function queryWriter(directory: string): OnQuery {
+  const counts = new Map<string, number>();
+  mkdirSync(directory, { recursive: true });
+  return (name, text) => {
+    const [, label = name, kind = "query"] = /^(.*)-\d+-([a-z]+)$/.exec(name) ?? [];
+    const count = (counts.get(label) ?? 0) + 1;
+    counts.set(label, count);
+    writeFileSync(path.join(directory, `${label}-${count}-${kind}.smt2`), `${text}\n`);
+  };
+}

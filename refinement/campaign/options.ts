@@ -1,0 +1,83 @@
+import type { Refinement } from "../refinement.js";
+import type { SolverChoice } from "../solver/solver.js";
+import type { Method } from "../verdict.js";
+
+export type Load = (file: string, fault: string | undefined) => Promise<Refinement>;
+
+export interface CampaignOptions {
+  /** Undefined: all that apply. */
+  readonly modes: readonly Method[] | undefined;
+  /** Globs over obligation names; undefined: all. */
+  readonly only: readonly string[] | undefined;
+  /** For the whole run. */
+  readonly budgetMs: number | undefined;
+  /** For one query. */
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+  /** Of each test; undefined: as many as the tester finds right. */
+  readonly cases: number | undefined;
+  readonly seed: number;
+  /** Worker threads; with 1 everything runs in this thread. */
+  readonly jobs: number;
+  readonly solver: SolverChoice;
+  /** The seeded fault to load every refinement with. */
+  readonly fault: string | undefined;
+  /** Counterexamples are written there. */
+  readonly saveDir: string | undefined;
+  /** Every query that reaches a solver is written there; nothing is then answered from the cache. */
+  readonly smt2Dir: string | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Undefined: no cache. */
+  readonly cacheDir: string | undefined;
+  /** The refinements were asked for by name: one that has to be skipped counts as inconclusive. */
+  readonly named: boolean;
+  /** The testers of properties/, which the checker does not import. */
+  readonly testers: Testers;
+  /** Reads a refinement file; by default with the notation. Only for runs in this thread. */
+  readonly load: Load | undefined;
+  /** The date that counterexamples carry, `2026-11-22`. */
+  readonly date: string;
+}
+
+/** URLs of compiled modules: `machine` exports `testRefinement`, `emulator` exports `testEmulator` (tester.ts). */
+export interface Testers {
+  readonly machine: string | undefined;
+  readonly emulator: string | undefined;
+}
+
+export function defaultOptions(): CampaignOptions {
+  return {
+    modes: undefined,
+    only: undefined,
+    budgetMs: undefined,
+    timeoutMs: 10_000,
+    memoryMb: 2048,
+    cases: undefined,
+    seed: 42,
+    jobs: 1,
+    solver: "auto",
+    fault: undefined,
+    saveDir: undefined,
+    smt2Dir: undefined,
+    signal: undefined,
+    cacheDir: undefined,
+    named: false,
+    testers: { machine: undefined, emulator: undefined },
+    load: undefined,
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+/** `*` stands for any characters, `/` included; `{a,b}` for one of several. */
+export function matches(glob: string, name: string): boolean {
+  const pattern = glob
+    .replace(/[.+?^$()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replace(/\{([^{}]*)\}/g, (_, list: string) => `(?:${list.replaceAll(",", "|")})`)
+    .replace(/[{}](?!\?)/g, "\\$&");
+  return new RegExp(`^${pattern}$`).test(name);
+}
+
+export function selected(only: readonly string[] | undefined, name: string): boolean {
+  return only === undefined || only.some((glob) => matches(glob, name));
+}

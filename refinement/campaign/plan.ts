@@ -1,0 +1,127 @@
+/**
+ * Which tasks a refinement gives rise to, what their answers depend on, and which to begin with.
+ */
+import { readFile } from "node:fs/promises";
+import { obligations } from "../diagram.js";
+import { unreachable } from "../errors.js";
+import type { Refinement } from "../refinement.js";
+import { size } from "../terms/variables.js";
+import type { Method } from "../verdict.js";
+import { digest } from "./cache.js";
+import type { Task } from "./executor.js";
+import { explorable } from "./exploration.js";
+import { checkerIdentity } from "./identity.js";
+import { type CampaignOptions, selected } from "./options.js";
+import type { EmulatorTesterModule } from "./tester.js";
+
+export interface Planned {
+  readonly refinement: Refinement;
+  readonly task: Task;
+  readonly method: Method;
+  /** The obligation, or the family of obligations, that it is about. */
+  readonly about: string;
+  /** A guess, to begin with what is cheap. */
+  readonly cost: number;
+  readonly keys: Keys | undefined;
+}
+
+/** Where an answer lies in the cache: one that holds always, with this solver, with this solver, seed and number of cases. */
+export interface Keys {
+  readonly always: string;
+  readonly solver: string;
+  readonly seed: string;
+}
+
+const KIND_COST = { initial: 1, inverse: 1, progress: 2, materialize: 3, invariant: 4, commute: 3 } as const;
+const EXPLORE_COST = 1e6;
+const TEST_COST = 2e6;
+const EMULATOR_COST = 1e7;
+
+/** In the order of the report: proofs as in diagram.ts, then exploration, then tests. */
+export async function plan(refinement: Refinement, options: CampaignOptions): Promise<readonly Planned[]> {
+  const keys = await keysOf(refinement, options);
+  const tasks: Omit<Planned, "keys">[] =
+    refinement.form === "machine" ? machineTasks(refinement, options) : emulatorTasks(refinement, options);
+  return tasks.map((t) => ({ ...t, keys: keys(t.method, t.about) }));
+}
+
+function machineTasks(refinement: Extract<Refinement, { form: "machine" }>, options: CampaignOptions): Omit<Planned, "keys">[] {
+  const { modes, only, testers } = options;
+  const tasks: Omit<Planned, "keys">[] = [];
+  if (modes === undefined || modes.includes("prove")) {
+    const { host } = refinement;
+    const weight = size([host.initial, ...host.transitions.flatMap((t) => [t.guard, ...t.effect.assigns.values()])]);
+    for (const { name, kind } of obligations(refinement)) {
+      if (!selected(only, name)) continue;
+      const task: Task = { kind: "prove", obligation: name };
+      tasks.push({ refinement, task, method: "prove", about: name, cost: weight * KIND_COST[kind] });
+    }
+  }
+  const explores = modes === undefined ? refinement.explore.length > 0 : modes.includes("explore");
+  if (explores && explorable(refinement).some((name) => selected(only, name))) {
+    tasks.push({ refinement, task: { kind: "explore" }, method: "explore", about: "*", cost: EXPLORE_COST });
+  }
+  const tests = modes === undefined ? testers.machine !== undefined : modes.includes("test");
+  if (tests && selectsTests(only)) {
+    tasks.push({ refinement, task: { kind: "test" }, method: "test", about: "*", cost: TEST_COST });
+  }
+  return tasks;
+}
+
+function emulatorTasks(refinement: Refinement, { modes, only }: CampaignOptions): Omit<Planned, "keys">[] {
+  const method = modes === undefined || modes.includes("test") ? "test" : modes[0];
+  switch (method) {
+    case undefined:
+      return [];
+    case "test":
+      if (!selectsTests(only)) return [];
+      return [{ refinement, task: { kind: "test" }, method, about: "*", cost: EMULATOR_COST }];
+    case "prove":
+      return [{ refinement, task: { kind: "prove", obligation: "commute/*" }, method, about: "commute/*", cost: 0 }];
+    case "explore":
+      return [{ refinement, task: { kind: "explore" }, method, about: "commute/*", cost: 0 }];
+    default:
+      return unreachable(method);
+  }
+}
+
+/** Tests judge families: they run where a whole family was selected. */
+const FAMILIES = ["initial", "inverse", "invariant/*", "commute/*", "progress/*", "materialize/*"];
+
+function selectsTests(only: readonly string[] | undefined): boolean {
+  return FAMILIES.some((family) => selected(only, family));
+}
+
+/** Everything that an answer depends on: the checker, both machines, the refinement's own file and fault, the obligation. */
+async function keysOf(
+  refinement: Refinement,
+  options: CampaignOptions,
+): Promise<(method: Method, about: string) => Planned["keys"]> {
+  if (options.cacheDir === undefined) return () => undefined;
+  const text = await readFile(refinement.file).catch(() => undefined);
+  if (text === undefined) return () => undefined;
+  const common = [checkerIdentity(), text.toString("base64"), refinement.guest.digest, refinement.fault ?? ""];
+  if (refinement.form === "machine") {
+    common.push(refinement.host.digest);
+  } else {
+    const identity = await emulatorIdentity(refinement, options);
+    if (identity === undefined) return () => undefined;
+    common.push(identity);
+  }
+  const base = digest(common);
+  const { solver, seed, cases } = options;
+  return (method, about) => ({
+    always: digest([base, method, about]),
+    solver: digest([base, method, about, solver]),
+    seed: digest([base, method, about, solver, String(seed), String(cases)]),
+  });
+}
+
+async function emulatorIdentity(
+  refinement: Extract<Refinement, { form: "emulator" }>,
+  options: CampaignOptions,
+): Promise<string | undefined> {
+  if (options.testers.emulator === undefined) return undefined;
+  const module: EmulatorTesterModule = await import(options.testers.emulator);
+  return module.emulatorIdentity?.(refinement);
+}

@@ -1,0 +1,149 @@
+/**
+ * One part of an obligation: rewriting, then random refutation, then the solver on the leaves that are still open.
+ */
+import type { Counterexample } from "../counterexample.js";
+import { type Goal, goalTerm, type Obligation, type Part } from "../diagram.js";
+import { refuteByRandom } from "../solver/random.js";
+import { proveByRewriting } from "../terms/assume.js";
+import { and, not, or } from "../terms/build.js";
+import type { Term } from "../terms/term.js";
+import type { Value } from "../terms/value.js";
+import { candidates, everyChoice, instantiate } from "./choices.js";
+import { type Confirmation, confirm } from "./confirm.js";
+import { ask, type Context } from "./context.js";
+
+export type PartOutcome =
+  | { readonly kind: "proved"; readonly by: string }
+  | { readonly kind: "refuted"; readonly by: string; readonly counterexample: Counterexample }
+  | { readonly kind: "unknown"; readonly by: string; readonly reason: string };
+
+/** With one candidate for the choices: where it fails, the step may commute with another (`permitted`). */
+type Outcome = PartOutcome | { readonly kind: "permitted" };
+
+const RANDOM_TRIES = 300;
+/** Candidates for the guest's choices that are worth a solver's time. */
+const SOLVED_CANDIDATES = 3;
+/** With more open leaves than this the whole goal is one question. */
+const MOST_LEAVES = 24;
+
+export async function provePart(context: Context, obligation: Obligation, part: Part): Promise<PartOutcome> {
+  const attempt = (goals: readonly Term[]): Promise<Outcome> => new Attempt(context, obligation, part, goals).run();
+  if (part.choices.length === 0) return final(await attempt(part.goals.map(goalTerm)));
+
+  const tried = candidates(part).map((chosen) => instantiate(part.goals, chosen));
+  if (tried.some((goals) => closed(part, goals))) return { kind: "proved", by: "rewrite" };
+  let undecided: PartOutcome | undefined;
+  for (const goals of tried.slice(0, SOLVED_CANDIDATES)) {
+    const outcome = await attempt(goals.map(goalTerm));
+    if (outcome.kind === "proved" || outcome.kind === "refuted") return outcome;
+    if (outcome.kind === "unknown") undecided ??= outcome;
+  }
+  const all = everyChoice(part);
+  if (all !== undefined) {
+    return final(await attempt([or(...all.map((chosen) => and(...instantiate(part.goals, chosen).map(goalTerm))))]));
+  }
+  const reason = "no candidate for what the guest leaves open works for all states; give one in steps: `with choice = …`";
+  return undecided ?? { kind: "unknown", by: "choices", reason };
+}
+
+function closed(part: Part, goals: readonly Goal[]): boolean {
+  return goals.every((goal) => proveByRewriting(part.hypotheses, goalTerm(goal)).proved);
+}
+
+function final(outcome: Outcome): PartOutcome {
+  if (outcome.kind !== "permitted") return outcome;
+  return { kind: "unknown", by: "choices", reason: "the formula fails where the step commutes: a defect of the checker" };
+}
+
+interface Open {
+  readonly goal: Term;
+  readonly leaves: readonly { readonly hypotheses: readonly Term[]; readonly goal: Term }[];
+}
+
+/** An attempt to show that the hypotheses of a part imply all of `goals`. */
+class Attempt {
+  private readonly context: Context;
+  private readonly obligation: Obligation;
+  private readonly part: Part;
+  private readonly goals: readonly Term[];
+  private undecided: PartOutcome | undefined;
+  private by = "rewrite";
+
+  constructor(context: Context, obligation: Obligation, part: Part, goals: readonly Term[]) {
+    this.context = context;
+    this.obligation = obligation;
+    this.part = part;
+    this.goals = goals;
+  }
+
+  async run(): Promise<Outcome> {
+    const open = this.rewrite();
+    for (const { goal } of open) {
+      const outcome = await this.randomly(goal);
+      if (outcome !== undefined) return outcome;
+    }
+    for (const one of open) {
+      if (this.context.signal?.aborted === true) return { kind: "unknown", by: "interrupted", reason: "interrupted" };
+      const outcome = await this.solve(one);
+      if (outcome !== undefined) return outcome;
+    }
+    return this.undecided ?? { kind: "proved", by: this.by };
+  }
+
+  private rewrite(): readonly Open[] {
+    const open: Open[] = [];
+    for (const goal of new Set(this.goals)) {
+      const result = proveByRewriting(this.part.hypotheses, goal);
+      if (!result.proved) open.push({ goal, leaves: result.open });
+    }
+    return open;
+  }
+
+  private async randomly(goal: Term): Promise<Outcome | undefined> {
+    const model = refuteByRandom(this.part.hypotheses, goal, { seed: this.context.seed, tries: RANDOM_TRIES });
+    return model === undefined ? undefined : this.judge(model, "random");
+  }
+
+  /** Settles the goal leaf by leaf; an outcome only where there is no use in going on. */
+  private async solve({ goal, leaves }: Open): Promise<Outcome | undefined> {
+    const whole = { hypotheses: this.part.hypotheses, goal };
+    for (const leaf of leaves.length > MOST_LEAVES ? [whole] : leaves) {
+      const answer = await ask(this.context, this.obligation, [...leaf.hypotheses, not(leaf.goal)]);
+      this.by = answer.solver;
+      if (answer.answer === "unsat") continue;
+      if (answer.answer === "unknown") {
+        this.undecided ??= { kind: "unknown", by: answer.solver, reason: answer.reason };
+        continue;
+      }
+      if (leaf === whole) return this.judge(answer.model, answer.solver);
+      const outcome = await this.confirm(answer.model, answer.solver);
+      if (outcome.kind !== "defect") return this.outcome(outcome, answer.solver);
+      // A leaf may have lost what the rest of the hypotheses says: the whole goal decides.
+      return this.solve({ goal, leaves: Array.from({ length: MOST_LEAVES + 1 }, () => whole) });
+    }
+    return undefined;
+  }
+
+  private async judge(model: ReadonlyMap<string, Value>, by: string): Promise<Outcome | undefined> {
+    return this.outcome(await this.confirm(model, by), by);
+  }
+
+  private confirm(model: ReadonlyMap<string, Value>, by: string): Promise<Confirmation> {
+    return confirm(this.context, this.obligation, this.part, model, by);
+  }
+
+  private outcome(confirmation: Confirmation, by: string): Outcome | undefined {
+    switch (confirmation.kind) {
+      case "refuted":
+        return { kind: "refuted", by, counterexample: confirmation.counterexample };
+      case "permitted":
+        return { kind: "permitted" };
+      case "undecided":
+        this.undecided ??= { kind: "unknown", by: confirmation.by, reason: confirmation.reason };
+        return undefined;
+      case "defect":
+        this.undecided ??= { kind: "unknown", by, reason: confirmation.reason };
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What the campaign expects of the testers that it is given (properties/): it must not import them.
+ */
+import type { Missing } from "../emulator.js";
+import type { EmulatorRefinement, MachineRefinement } from "../refinement.js";
+import type { Verdict } from "../verdict.js";
+
+export interface TesterOptions {
+  readonly cases: number | undefined;
+  readonly seed: number;
+  readonly date: string;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((done: number, total: number) => void) | undefined;
+}
+
+export interface TesterResult {
+  /** A family, `commute/*`, or the one obligation that is refuted; several results of one name are several causes. */
+  readonly name: string;
+  readonly verdict: Verdict;
+}
+
+export type MachineTester = (refinement: MachineRefinement, options: TesterOptions) => Promise<readonly TesterResult[]>;
+
+export type EmulatorTester = (
+  refinement: EmulatorRefinement,
+  options: TesterOptions,
+) => Promise<readonly TesterResult[] | { readonly missing: readonly Missing[] }>;
+
+export interface MachineTesterModule {
+  readonly testRefinement?: MachineTester;
+}
+
+export interface EmulatorTesterModule {
+  readonly testEmulator?: EmulatorTester;
+  /** Everything outside the files that an answer depends on, for the cache; answers are not kept without it. */
+  readonly emulatorIdentity?: (refinement: EmulatorRefinement) => Promise<string | undefined>;
+}

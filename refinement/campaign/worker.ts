@@ -1,0 +1,14 @@
+/** A worker thread of a campaign: carries out one task at a time, with refinements and solver kept between tasks. */
+import type { MessagePort } from "node:worker_threads";
+import { Executor, type Reply, type Request } from "./executor.js";
+
+const executor = new Executor();
+
+/** `port` is told of progress as `[done, total]`. */
+export default async function work({ request, port }: { request: Request; port: MessagePort }): Promise<Reply> {
+  try {
+    return await executor.run(request, undefined, (done, total) => port.postMessage([done, total]));
+  } finally {
+    port.close();
+  }
+}

@@ -1,0 +1,705 @@
+/**
+ * A machine's own steps as one WebAssembly function. An instruction set becomes a predecoding interpreter: the word at an
+ * address is decoded once, into a record of its handler's number and operands; the loop finds the record by address and
+ * jumps to the handler with `br_table`. Whatever depends on the operands alone is computed at decode time too.
+ * Transitions that are no instruction (and all those of a machine without instructions) are tried in order by their guards.
+ */
+import { InternalDefect } from "../errors.js";
+import type { Field, Instruction, InstructionSet, Machine, Transition } from "../machine.js";
+import * as t from "../terms/build.js";
+import { substitute } from "../terms/substitute.js";
+import { bits } from "../terms/sort.js";
+import type { Term } from "../terms/term.js";
+import { emitProbe } from "./access.js";
+import { emitDecoder } from "./decoder.js";
+import { type EffectContext, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
+import { type Binding, type Bindings, isWide } from "./expressions.js";
+import { CODE, type MemoryPlace, type ScalarPlace, type StateLayout } from "./layout.js";
+import { Lowering } from "./lower.js";
+import type { Callee, Support } from "./support.js";
+import { Unsupported } from "./unsupported.js";
+import { FunctionBuilder, type Label } from "./wasm.js";
+
+/** What `run` returns. */
+export const STATUS = {
+  /** All steps asked for are done. */
+  limit: 0,
+  /** The last step ended in a trap. */
+  trap: 1,
+  /** No transition is enabled. */
+  stuck: 2,
+} as const;
+
+/** Records of predecoded instructions. */
+export interface DecodeCache {
+  readonly address: number;
+  readonly entries: number;
+  readonly recordSize: number;
+  /** Number (i32) of records filled since the last reset, then their addresses, at most `LISTED`. */
+  readonly list: number;
+}
+
+export interface Interpreter {
+  /** (limit: i64) → status: i32. */
+  readonly run: FunctionBuilder;
+  /** Where `run` leaves the number of steps done (i64). */
+  readonly steps: number;
+  /** (address, bytes): drops the records that the bytes belong to. */
+  readonly invalidate: FunctionBuilder | undefined;
+  /** The memory that instructions are fetched from. */
+  readonly codeMemory: MemoryPlace | undefined;
+  readonly cache: DecodeCache | undefined;
+  /** Cells of the choices that the definition leaves open, by the names of their terms. */
+  readonly choices: ReadonlyMap<string, ScalarPlace>;
+}
+
+const ENTRIES = 16384;
+export const LISTED = 1024;
+const TAG = 0;
+const HANDLER = 8;
+const OPERANDS = 16;
+/** Number of no handler, in an empty record. */
+const NO_HANDLER = -1;
+
+export interface InterpreterOptions {
+  /** As in `EffectContext`. */
+  readonly log?: (place: MemoryPlace) => Callee | undefined;
+  /** Put before the names of the exported functions, `run` and `invalidate`. */
+  readonly prefix?: string;
+}
+
+export function emitInterpreter(support: Support, state: StateLayout, options: InterpreterOptions = {}): Interpreter {
+  return new InterpreterEmitter(support, state, options).emit();
+}
+
+/** An operand: a term over the fields alone, and where its value is in the record. */
+interface Operand {
+  readonly term: Term;
+  readonly offset: number;
+}
+
+class Operands {
+  readonly list: Operand[] = [];
+  private readonly fields: ReadonlySet<Term>;
+  private readonly known = new Map<Term, Operand>();
+  private readonly only = new Map<Term, boolean>();
+
+  constructor(instruction: Instruction) {
+    this.fields = new Set(instruction.encoding.fields.map((f) => f.term));
+  }
+
+  /** The operand that this term is, if it depends on the fields alone. */
+  of(term: Term): Operand | undefined {
+    const known = this.known.get(term);
+    if (known !== undefined) return known;
+    if (term.op === "const" || !this.fieldsOnly(term) || isWide(term)) return undefined;
+    const operand = { term, offset: OPERANDS + 8 * this.list.length };
+    this.list.push(operand);
+    this.known.set(term, operand);
+    return operand;
+  }
+
+  private fieldsOnly(term: Term): boolean {
+    if (term.args.length === 0) return term.op === "const" || this.fields.has(term);
+    if (term.op === "apply") return false;
+    let result = this.only.get(term);
+    if (result === undefined) {
+      result = term.args.every((arg) => (arg.sort.kind === "bits" || arg.sort.kind === "bool") && this.fieldsOnly(arg));
+      this.only.set(term, result);
+    }
+    return result;
+  }
+}
+
+/** Where the words come from, in a form that can be remembered: memory at an address, or an element that never changes. */
+interface Source {
+  readonly key: Term;
+  readonly memory: MemoryPlace | undefined;
+  readonly bytes: number;
+}
+
+class InterpreterEmitter {
+  private readonly support: Support;
+  private readonly state: StateLayout;
+  private readonly machine: Machine;
+  private readonly options: InterpreterOptions;
+  private readonly lowering = new Lowering();
+  private readonly choices = new Map<string, ScalarPlace>();
+  private readonly choiceBindings = new Map<Term, Binding>();
+  private readonly stateBindings: ReadonlyMap<Term, Binding>;
+  private readonly steps: number;
+
+  constructor(support: Support, state: StateLayout, options: InterpreterOptions) {
+    this.support = support;
+    this.state = state;
+    this.machine = state.machine;
+    this.options = options;
+    this.stateBindings = stateBindings(state);
+    this.steps = support.layout.allocate(8);
+    for (const transition of this.machine.transitions) {
+      for (const choice of transition.choices) {
+        const place = support.layout.place(choice.term.sort);
+        if (place.kind !== "scalar") throw new InternalDefect("a choice that is no scalar");
+        this.choices.set(choice.term.name, place);
+        this.choiceBindings.set(choice.term, placeBinding(place));
+      }
+    }
+  }
+
+  emit(): Interpreter {
+    const isa = this.machine.instructionSet;
+    const handlers = isa === undefined ? [] : this.machine.transitions.filter((x) => x.instruction !== undefined);
+    const source = isa === undefined ? undefined : this.source(isa);
+    const recordSize = Math.max(64, 2 ** Math.ceil(Math.log2(this.mostOperands(handlers))));
+    const cache = isa === undefined ? undefined : this.allocateCache(recordSize, source === undefined ? 0 : ENTRIES);
+    const invalidate =
+      source?.memory === undefined || cache === undefined ? undefined : this.emitInvalidate(source, cache, shiftOf(isa));
+    const { module } = this.support;
+
+    const other = module.function([], ["i32"]);
+    const decode = isa === undefined ? undefined : module.function(["i64", "i32"], ["i32"]);
+    const run = module.function(["i64"], ["i32"], `${this.options.prefix ?? ""}run`);
+    const context = { source, invalidate, cache };
+    this.emitOther(other, context);
+    const operands = new Map<Instruction, Operands>();
+    this.emitRun(run, handlers, operands, other, decode, context, shiftOf(isa));
+    if (isa !== undefined && decode !== undefined && cache !== undefined) {
+      this.emitDecode(decode, isa, handlers, operands, source, cache);
+    }
+    return {
+      run,
+      steps: this.steps,
+      invalidate,
+      codeMemory: source?.memory,
+      cache,
+      choices: this.choices,
+    };
+  }
+
+  private source(isa: InstructionSet): Source | undefined {
+    const { word } = isa;
+    const [from, key] = word.args;
+    if (from === undefined || key === undefined || from.op !== "var") return undefined;
+    const place = this.state.of(from.name);
+    if (word.op === "load" && place.kind === "memory") return { key, memory: place, bytes: word.bytes };
+    const constant = !this.machine.transitions.some((x) => x.effect.assigns.has(from.name));
+    if (word.op === "select" && constant) return { key, memory: undefined, bytes: 1 };
+    return undefined;
+  }
+
+  /** Records, and one more at the end for words that cannot be remembered. */
+  private allocateCache(recordSize: number, entries: number): DecodeCache {
+    const { layout } = this.support;
+    const list = layout.allocate(4 + 4 * LISTED);
+    const address = layout.allocate((entries + 1) * recordSize, recordSize);
+    return { address, entries, recordSize, list };
+  }
+
+  /** Bytes of the largest record. */
+  private mostOperands(handlers: readonly Transition[]): number {
+    let most = 0;
+    for (const handler of handlers) {
+      const { instruction } = handler;
+      if (instruction === undefined) continue;
+      const operands = new Operands(instruction);
+      const trial = new FunctionBuilder(0, { parameters: ["i64"], results: ["i32"] });
+      trial.block((label) => {
+        emitEffect(this.handlerContext(trial, operands, 0, new Map(), undefined), this.machine, instruction.effect, () => {
+          trial.i32(0);
+          trial.br(label);
+        });
+        trial.i32(0);
+      }, "i32");
+      most = Math.max(most, operands.list.length);
+    }
+    return OPERANDS + 8 * most;
+  }
+
+  private handlerContext(
+    code: FunctionBuilder,
+    operands: Operands,
+    record: number,
+    promoted: ReadonlyMap<string, number>,
+    invalidate: Callee | undefined,
+    memory?: MemoryPlace,
+  ): EffectContext {
+    const state = stateBindings(this.state, promoted);
+    const bindings: Bindings = (term) => {
+      const operand = operands.of(term);
+      if (operand !== undefined) return { kind: "cell", base: record, address: operand.offset };
+      return state.get(term) ?? this.choiceBindings.get(term);
+    };
+    return this.context(code, bindings, promoted, invalidate, memory);
+  }
+
+  private context(
+    code: FunctionBuilder,
+    bindings: Bindings,
+    promoted: ReadonlyMap<string, number>,
+    invalidate: Callee | undefined,
+    memory: MemoryPlace | undefined,
+  ): EffectContext {
+    return {
+      code,
+      support: this.support,
+      lowering: this.lowering,
+      bindings,
+      target: this.state,
+      promoted,
+      copied: false,
+      invalidate: (place) => (place === memory ? invalidate : undefined),
+      log: (place) => this.options.log?.(place),
+    };
+  }
+
+  private readonly plain: Bindings = (term) => this.stateBindings.get(term) ?? this.choiceBindings.get(term);
+
+  /** The transitions that are no instruction: → 0 none is enabled, 1 one was fired, 2 it ended in a trap. */
+  private emitOther(
+    code: FunctionBuilder,
+    around: { readonly source: Source | undefined; readonly invalidate: Callee | undefined },
+  ): void {
+    for (const transition of this.machine.transitions) {
+      if (transition.instruction !== undefined || transition.parameters.length > 0) continue;
+      emitScalars(code, this.support, this.lowering, this.plain, [transition.guard]);
+      code.if(() => {
+        code.scoped(() => {
+          const context = this.context(code, this.plain, new Map(), around.invalidate, around.source?.memory);
+          emitEffect(context, this.machine, transition.effect, () => {
+            code.i32(2);
+            code.emit("return");
+          });
+          this.returnIfTrapped(code, transition);
+          code.i32(1);
+          code.emit("return");
+        });
+      });
+    }
+    code.i32(0);
+  }
+
+  /** For an effect that assigns `trap` itself. */
+  private returnIfTrapped(code: FunctionBuilder, transition: Transition): void {
+    if (!transition.effect.assigns.has("trap")) return;
+    this.pushTrapped(code);
+    code.if(() => {
+      code.i32(2);
+      code.emit("return");
+    });
+  }
+
+  private pushTrapped(code: FunctionBuilder): void {
+    const trap = this.state.of("trap");
+    if (trap.kind !== "scalar") throw new InternalDefect("`trap` is not a scalar");
+    code.i32(0);
+    code.memory("i64.load", trap.address);
+    code.emit("i64.eqz", "i32.eqz");
+  }
+
+  private emitRun(
+    code: FunctionBuilder,
+    handlers: readonly Transition[],
+    operands: Map<Instruction, Operands>,
+    other: FunctionBuilder,
+    decode: FunctionBuilder | undefined,
+    around: { readonly source: Source | undefined; readonly invalidate: Callee | undefined; readonly cache: DecodeCache | undefined },
+    shift: number,
+  ): void {
+    const isa = this.machine.instructionSet;
+    const remaining = code.local("i64");
+    const promoted = new Map<string, number>();
+    const pcPlace = isa === undefined ? undefined : this.state.of(isa.programCounter);
+    if (isa !== undefined && pcPlace?.kind === "scalar" && pcPlace.limbs === 1) {
+      promoted.set(isa.programCounter, code.local("i64"));
+    }
+    const flush = (): void => {
+      for (const [name, local] of promoted) {
+        const place = this.state.of(name);
+        if (place.kind !== "scalar") continue;
+        code.i32(0);
+        code.get(local);
+        code.memory("i64.store", place.address);
+      }
+    };
+    const reload = (): void => {
+      for (const [name, local] of promoted) {
+        const place = this.state.of(name);
+        if (place.kind !== "scalar") continue;
+        code.i32(0);
+        code.memory("i64.load", place.address);
+        code.set(local);
+      }
+    };
+    const leave = (exit: Label, status: number): void => {
+      code.i32(status);
+      code.br(exit);
+    };
+    reload();
+    code.get(0);
+    code.set(remaining);
+    code.block((exit) => {
+      if (this.machine.traps.length > 0) {
+        code.get(remaining);
+        code.emit("i64.eqz", "i32.eqz");
+        this.pushTrapped(code);
+        code.emit("i32.and");
+        code.if(() => leave(exit, STATUS.stuck));
+      }
+      code.loop((next) => {
+        code.get(remaining);
+        code.emit("i64.eqz");
+        code.if(() => leave(exit, STATUS.limit));
+        code.get(remaining);
+        code.i64(1n);
+        code.emit("i64.sub");
+        code.set(remaining);
+
+        const record = code.local("i32");
+        const handler = code.local("i32");
+        const fallback = (): void => {
+          flush();
+          code.call(other);
+          const outcome = code.local("i32");
+          code.set(outcome);
+          reload();
+          code.get(outcome);
+          code.emit("i32.eqz");
+          code.if(() => {
+            code.get(remaining);
+            code.i64(1n);
+            code.emit("i64.add");
+            code.set(remaining);
+            leave(exit, STATUS.stuck);
+          });
+          code.get(outcome);
+          code.i32(2);
+          code.emit("i32.eq");
+          code.if(() => leave(exit, STATUS.trap));
+          code.br(next);
+        };
+        if (isa === undefined || decode === undefined || around.cache === undefined) {
+          fallback();
+        } else {
+          this.emitDispatch(code, handlers, operands, { ...around, cache: around.cache }, {
+            isa,
+            decode,
+            record,
+            handler,
+            promoted,
+            shift,
+            flush,
+            fallback,
+            next,
+            trapped: () => leave(exit, STATUS.trap),
+          });
+        }
+      });
+      // The loop is left only by branches.
+      code.emit("unreachable");
+    }, "i32");
+    flush();
+    code.i32(0);
+    code.get(0);
+    code.get(remaining);
+    code.emit("i64.sub");
+    code.memory("i64.store", this.steps);
+  }
+
+  private emitDispatch(
+    code: FunctionBuilder,
+    handlers: readonly Transition[],
+    operands: Map<Instruction, Operands>,
+    around: { readonly source: Source | undefined; readonly invalidate: Callee | undefined; readonly cache: DecodeCache },
+    at: {
+      readonly isa: InstructionSet;
+      readonly decode: FunctionBuilder;
+      readonly record: number;
+      readonly handler: number;
+      readonly promoted: ReadonlyMap<string, number>;
+      readonly shift: number;
+      readonly flush: () => void;
+      readonly fallback: () => void;
+      readonly next: Label;
+      readonly trapped: () => void;
+    },
+  ): void {
+    const { record, handler } = at;
+    const { cache, source } = around;
+    const spare = cache.address + cache.entries * cache.recordSize;
+    const key = code.local("i64");
+    /** Decodes the word at `key` into `record`, leaving the handler's number. */
+    const decodeHere = (): void => {
+      at.flush();
+      code.get(key);
+      code.get(record);
+      code.call(at.decode);
+    };
+    if (source === undefined) {
+      code.i64(0n);
+      code.set(key);
+      code.i32(spare);
+      code.set(record);
+      decodeHere();
+      code.set(handler);
+    } else {
+      const state = stateBindings(this.state, at.promoted);
+      emitScalars(code, this.support, this.lowering, (term) => state.get(term) ?? this.choiceBindings.get(term), [source.key]);
+      code.tee(key);
+      this.recordOf(code, cache, at.shift);
+      code.tee(record);
+      code.memory("i64.load", TAG);
+      code.get(key);
+      code.emit("i64.eq");
+      code.if(
+        () => {
+          code.get(record);
+          code.memory("i32.load", HANDLER);
+        },
+        decodeHere,
+        "i32",
+      );
+      code.set(handler);
+    }
+    code.loop((again) => {
+      code.block((none) => {
+        const labels: Label[] = [];
+        const nest = (i: number): void => {
+          const transition = handlers[i];
+          if (transition === undefined) {
+            code.get(handler);
+            code.brTable(labels, none);
+            return;
+          }
+          code.block((label) => {
+            labels.push(label);
+            nest(i + 1);
+          });
+          code.scoped(() => this.emitHandler(code, transition, operands, around, at));
+          code.br(at.next);
+        };
+        nest(0);
+      });
+      if (source !== undefined && isWideKey(source.key)) {
+        // An empty record's tag is −1, which this address happens to be: its word is never remembered.
+        code.get(key);
+        code.i64(-1n);
+        code.emit("i64.eq");
+        code.get(record);
+        code.i32(spare);
+        code.emit("i32.ne", "i32.and");
+        code.if(() => {
+          code.i32(spare);
+          code.set(record);
+          decodeHere();
+          code.set(handler);
+          code.br(again);
+        });
+      }
+      at.fallback();
+    });
+    code.emit("unreachable");
+  }
+
+  private emitHandler(
+    code: FunctionBuilder,
+    transition: Transition,
+    operands: Map<Instruction, Operands>,
+    around: { readonly source: Source | undefined; readonly invalidate: Callee | undefined },
+    at: { readonly record: number; readonly promoted: ReadonlyMap<string, number>; readonly trapped: () => void },
+  ): void {
+    const { instruction } = transition;
+    if (instruction === undefined) throw new InternalDefect(`${transition.name} is no instruction`);
+    const mine = new Operands(instruction);
+    operands.set(instruction, mine);
+    const context = this.handlerContext(code, mine, at.record, at.promoted, around.invalidate, around.source?.memory);
+    emitEffect(context, this.machine, instruction.effect, at.trapped);
+    if (instruction.effect.assigns.has("trap")) {
+      this.pushTrapped(code);
+      code.if(at.trapped);
+    }
+  }
+
+  /** Replaces the key (i64) on the stack by the address of its record. */
+  private recordOf(code: FunctionBuilder, cache: DecodeCache, shift: number): void {
+    const size = Math.log2(cache.recordSize);
+    if (shift < size) {
+      code.emit("i32.wrap_i64");
+      code.i32(size - shift);
+      code.emit("i32.shl");
+    } else {
+      code.i64(BigInt(shift - size));
+      code.emit("i64.shr_u", "i32.wrap_i64");
+    }
+    code.i32((cache.entries - 1) * cache.recordSize);
+    code.emit("i32.and");
+    code.i32(cache.address);
+    code.emit("i32.add");
+  }
+
+  /** (key, record) → handler: decodes the word and fills the record, or −1 where there is no instruction. */
+  private emitDecode(
+    code: FunctionBuilder,
+    isa: InstructionSet,
+    handlers: readonly Transition[],
+    operands: ReadonlyMap<Instruction, Operands>,
+    source: Source | undefined,
+    cache: DecodeCache,
+  ): void {
+    if (isa.wordWidth > 64) throw new Unsupported("decode", `instruction words of ${isa.wordWidth} bits`);
+    const [key, record] = [0, 1];
+    emitScalars(code, this.support, this.lowering, this.plain, [isa.fetchable]);
+    code.emit("i32.eqz");
+    code.if(() => {
+      code.i32(NO_HANDLER);
+      code.emit("return");
+    });
+    const word = code.local("i64");
+    emitScalars(code, this.support, this.lowering, this.plain, [isa.word]);
+    code.set(word);
+    const wordTerm = t.variable("%word", bits(isa.wordWidth));
+    const bindings: Bindings = (term) => (term === wordTerm ? { kind: "local", local: word } : undefined);
+    const instructions = handlers.flatMap((h) => h.instruction ?? []);
+    emitDecoder(code, word, instructions, (instruction) => {
+      const number = instructions.indexOf(instruction);
+      const guard = handlers[number]?.guard ?? t.FALSE;
+      emitScalars(code, this.support, this.lowering, this.plain, [guard]);
+      code.if(() => {
+        code.scoped(() => {
+          const fields = new Map(instruction.encoding.fields.map((f) => [f.term, fieldOf(f, wordTerm)]));
+          const list = operands.get(instruction)?.list ?? [];
+          const terms = list.map((operand) => substitute(operand.term, fields));
+          list.forEach((operand, i) => {
+            const term = terms[i];
+            if (term === undefined) return;
+            code.get(record);
+            emitScalars(code, this.support, this.lowering, bindings, [term]);
+            if (term.sort.kind === "bool") code.emit("i64.extend_i32_u");
+            code.memory("i64.store", operand.offset);
+          });
+          code.get(record);
+          code.i32(number);
+          code.memory("i32.store", HANDLER);
+          if (source !== undefined) this.emitRemember(code, key, record, source, cache);
+          code.i32(number);
+          code.emit("return");
+        });
+      });
+    });
+    code.i32(NO_HANDLER);
+  }
+
+  /** Tags the record, lists it for `reset`, and has stores to the word's bytes watched. */
+  private emitRemember(code: FunctionBuilder, key: number, record: number, source: Source, cache: DecodeCache): void {
+    code.get(record);
+    code.get(key);
+    code.memory("i64.store", TAG);
+    const count = code.local("i32");
+    code.i32(0);
+    code.memory("i32.load", cache.list);
+    code.tee(count);
+    code.i32(LISTED);
+    code.emit("i32.lt_u");
+    code.if(() => {
+      code.get(count);
+      code.i32(2);
+      code.emit("i32.shl");
+      code.get(record);
+      code.memory("i32.store", cache.list + 4);
+    });
+    code.i32(0);
+    code.get(count);
+    code.i32(1);
+    code.emit("i32.add");
+    code.memory("i32.store", cache.list);
+    const { memory } = source;
+    if (memory === undefined) return;
+    const probe = emitProbe(code, memory, key, source.bytes);
+    code.get(probe.pointer);
+    code.emit("i32.eqz", "i32.eqz");
+    code.get(probe.flags);
+    code.i32(Math.log2(CODE));
+    code.emit("i32.shr_u", "i32.and", "i32.eqz");
+    code.if(() => {
+      code.i32(memory.number);
+      code.get(key);
+      code.i32(source.bytes);
+      code.call(this.support.imports.markCode);
+    });
+  }
+
+  private emitInvalidate(source: Source, cache: DecodeCache, shift: number): FunctionBuilder {
+    const code = this.support.module.function(["i64", "i32"], [], `${this.options.prefix ?? ""}invalidate`);
+    const [address, bytes] = [0, 1];
+    const at = code.local("i64");
+    const left = code.local("i32");
+    const record = code.local("i32");
+    const width = source.memory?.width ?? 64;
+    code.get(address);
+    code.i64(BigInt(source.bytes - 1));
+    code.emit("i64.sub");
+    code.set(at);
+    code.get(bytes);
+    code.i32(source.bytes - 1);
+    code.emit("i32.add");
+    code.set(left);
+    code.loop((again) => {
+      if (width < 64) {
+        code.get(at);
+        code.i64((1n << BigInt(width)) - 1n);
+        code.emit("i64.and");
+        code.set(at);
+      }
+      code.get(at);
+      this.recordOf(code, cache, shift);
+      code.tee(record);
+      code.memory("i64.load", TAG);
+      code.get(at);
+      code.emit("i64.eq");
+      code.if(() => {
+        code.get(record);
+        code.i64(-1n);
+        code.memory("i64.store", TAG);
+        code.get(record);
+        code.i32(NO_HANDLER);
+        code.memory("i32.store", HANDLER);
+      });
+      code.get(at);
+      code.i64(1n);
+      code.emit("i64.add");
+      code.set(at);
+      code.get(left);
+      code.i32(1);
+      code.emit("i32.sub");
+      code.tee(left);
+      code.brIf(again);
+    });
+    return code;
+  }
+}
+
+/** How far addresses are shifted before they choose a record: instructions that are all aligned need not share. */
+function shiftOf(isa: InstructionSet | undefined): number {
+  if (isa === undefined) return 0;
+  const length = Math.min(isa.length, ...isa.instructions.map((i) => Math.max(1, i.encoding.width / 8)));
+  return Math.max(0, Math.floor(Math.log2(length)));
+}
+
+function isWideKey(key: Term): boolean {
+  return key.sort.kind === "bits" && key.sort.width >= 64;
+}
+
+/** A field's value in a word: its pieces gathered, zeros where there are none. */
+function fieldOf(field: Field, word: Term): Term {
+  const parts: Term[] = [];
+  let next = field.width;
+  for (const piece of [...field.pieces].sort((a, b) => b.lo - a.lo)) {
+    const above = next - (piece.lo + piece.width);
+    if (above > 0) parts.push(t.constant(above, 0n));
+    parts.push(t.extract(word, piece.at + piece.width - 1, piece.at));
+    next = piece.lo;
+  }
+  if (next > 0) parts.push(t.constant(next, 0n));
+  const [first] = parts;
+  const value = parts.length === 1 && first !== undefined ? first : t.concat(...parts);
+  return field.term.sort.kind === "bool" ? t.bitsToBool(value) : value;
+}

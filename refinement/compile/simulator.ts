@@ -1,0 +1,218 @@
+/**
+ * A machine at speed: its own steps (`execute/concrete.ts` is the reference) compiled to WebAssembly. The code is compiled
+ * once for a machine; every simulator has a linear memory of its own.
+ */
+import { InternalDefect } from "../errors.js";
+import { type Machine, variable } from "../machine.js";
+import type { State } from "../execute/state.js";
+import type { Value } from "../terms/value.js";
+import { CompiledModule, type Instance } from "./instance.js";
+import { type DecodeCache, emitInterpreter, type Interpreter, LISTED, STATUS } from "./interpreter.js";
+import { Layout, type Place, StateLayout } from "./layout.js";
+import { PagedMemory } from "./paged.js";
+import { Support } from "./support.js";
+import { Unsupported } from "./unsupported.js";
+
+/** Why a run came to its end: all steps done, a step that ended in a trap (it counts), or no transition enabled. */
+export type Reason = "limit" | "trap" | "stuck";
+
+export interface RunOutcome {
+  readonly reason: Reason;
+  /** Steps done, the trapping one included. */
+  readonly steps: number;
+}
+
+interface Compiled {
+  readonly module: CompiledModule;
+  readonly state: StateLayout;
+  readonly interpreter: Interpreter;
+}
+
+const compiled = new WeakMap<Machine, Compiled>();
+
+function compile(machine: Machine): Compiled {
+  let result = compiled.get(machine);
+  if (result === undefined) {
+    const layout = new Layout();
+    const support = new Support(layout);
+    const state = new StateLayout(layout, machine);
+    const interpreter = emitInterpreter(support, state);
+    result = { module: new CompiledModule(support), state, interpreter };
+    compiled.set(machine, result);
+  }
+  return result;
+}
+
+/** Steps a call may do before it comes back, so that V8 can replace a long-running function by its optimized code. */
+const WARM_UP = 20_000;
+const CHUNK = 50_000_000;
+
+export function reasonOf(status: number): Reason {
+  switch (status) {
+    case STATUS.limit:
+      return "limit";
+    case STATUS.trap:
+      return "trap";
+    case STATUS.stuck:
+      return "stuck";
+    default:
+      throw new InternalDefect(`a run came back with ${status}`);
+  }
+}
+
+/** Empties the records of predecoded instructions. */
+export function resetCache(instance: Instance, cache: DecodeCache): void {
+  const view = instance.arena.view();
+  const count = view.getUint32(cache.list, true);
+  if (count > LISTED) {
+    instance.arena.bytes().fill(0xff, cache.address, cache.address + cache.entries * cache.recordSize);
+  } else {
+    for (let i = 0; i < count; i++) {
+      const record = view.getUint32(cache.list + 4 + 4 * i, true);
+      view.setBigInt64(record, -1n, true);
+      view.setInt32(record + 8, -1, true);
+    }
+  }
+  view.setUint32(cache.list, 0, true);
+}
+
+/** Readies a fresh instance for an interpreter. */
+export function prepareInterpreter(instance: Instance, interpreter: Interpreter, prefix = ""): void {
+  const { cache, codeMemory, invalidate } = interpreter;
+  if (cache === undefined) return;
+  instance.arena.bytes().fill(0xff, cache.address, cache.address + (cache.entries + 1) * cache.recordSize);
+  if (codeMemory === undefined || invalidate === undefined) return;
+  const drop = instance.function(`${prefix}invalidate`);
+  instance.memory(codeMemory).invalidate = (address, bytes) => {
+    drop(BigInt.asIntN(64, address), bytes);
+  };
+}
+
+export class Simulator {
+  readonly machine: Machine;
+  private readonly instance: Instance;
+  private readonly layout: StateLayout;
+  private readonly interpreter: Interpreter;
+  private readonly call: WebAssembly.ExportedFunction;
+  private warmUp = 50;
+  private total = 0;
+
+  /** Throws `Unsupported` for a machine that cannot be compiled. The state is all zero, all memory accessible. */
+  constructor(machine: Machine) {
+    this.machine = machine;
+    const { module, state, interpreter } = compile(machine);
+    this.instance = module.instantiate();
+    this.layout = state;
+    this.interpreter = interpreter;
+    this.call = this.instance.function("run");
+    prepareInterpreter(this.instance, interpreter);
+    for (const [v, place] of state) {
+      if (place.kind !== "file") continue;
+      for (const [index, value] of v.fixed) this.instance.writeElement(place, index, value);
+    }
+  }
+
+  /** Steps done since the simulator was made, trapping ones included. */
+  get steps(): number {
+    return this.total;
+  }
+
+  /** Replaces the whole state. Variables that `state` does not name keep their values. */
+  load(state: State): void {
+    for (const [name, value] of state) this.write(name, value);
+  }
+
+  state(): State {
+    return new Map(this.machine.variables.map((v) => [v.name, this.read(v.name)]));
+  }
+
+  read(name: string): Value {
+    return this.instance.read(this.place(name));
+  }
+
+  write(name: string, value: Value): void {
+    const place = this.place(name);
+    this.instance.write(place, value);
+    if (place.kind !== "scalar") this.flush();
+  }
+
+  /** A scalar, unsigned. */
+  scalar(name: string): bigint {
+    const place = this.place(name);
+    if (place.kind !== "scalar") throw new InternalDefect(`${name} is not a scalar`);
+    return this.instance.readScalar(place);
+  }
+
+  element(name: string, index: number): bigint {
+    const place = this.filePlace(name, index);
+    return this.instance.readElement(place, index);
+  }
+
+  /** Not for files that instructions are fetched from: `write` those whole. */
+  setElement(name: string, index: number, value: bigint): void {
+    this.instance.writeElement(this.filePlace(name, index), index, value);
+  }
+
+  /** A byte memory, for reading and writing in place. */
+  memory(name: string): PagedMemory {
+    const place = this.place(name);
+    if (place.kind !== "memory") throw new InternalDefect(`${name} is not a memory`);
+    return this.instance.memory(place);
+  }
+
+  /** The value that a `choose` of this transition takes from now on; 0 before. */
+  choose(transition: string, choice: string, value: bigint): void {
+    const parameter = this.machine.transitions.find((x) => x.name === transition)?.choices.find((c) => c.name === choice);
+    const place = parameter === undefined ? undefined : this.interpreter.choices.get(parameter.term.name);
+    if (place === undefined) throw new InternalDefect(`${transition} has no choice ${choice}`);
+    this.instance.write(place, value);
+  }
+
+  step(): RunOutcome {
+    return this.run(1);
+  }
+
+  /** At most `maxSteps` of the machine's own steps. */
+  run(maxSteps: number): RunOutcome {
+    let done = 0;
+    for (;;) {
+      const chunk = Math.min(maxSteps - done, this.warmUp > 0 ? WARM_UP : CHUNK);
+      if (chunk === WARM_UP) this.warmUp--;
+      const status = this.call(BigInt(chunk));
+      const steps = Number(this.instance.arena.view().getBigInt64(this.interpreter.steps, true));
+      done += steps;
+      this.total += steps;
+      const reason = reasonOf(Number(status));
+      if (reason !== "limit" || done >= maxSteps) return { reason, steps: done };
+    }
+  }
+
+  /** Forgets all predecoded instructions. */
+  private flush(): void {
+    const { cache } = this.interpreter;
+    if (cache !== undefined) resetCache(this.instance, cache);
+  }
+
+  private place(name: string): Place {
+    if (variable(this.machine, name) === undefined) {
+      throw new InternalDefect(`machine ${this.machine.name} has no variable ${name}`);
+    }
+    return this.layout.of(name);
+  }
+
+  private filePlace(name: string, index: number): Extract<Place, { kind: "file" }> {
+    const place = this.place(name);
+    if (place.kind !== "file" || index < 0 || index >= place.count) throw new InternalDefect(`there is no ${name}[${index}]`);
+    return place;
+  }
+}
+
+/** A simulator, or why there is none. */
+export function trySimulator(machine: Machine): Simulator | Unsupported {
+  try {
+    return new Simulator(machine);
+  } catch (error) {
+    if (error instanceof Unsupported) return error;
+    throw error;
+  }
+}

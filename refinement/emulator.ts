@@ -1,0 +1,88 @@
+/**
+ * Black boxes: an emulator that is run in lockstep with the guest machine's definition. An implementation's module
+ * (`emulator: { module: … }` in a refinement file) exports an `EmulatorFactory` as default.
+ */
+import type { Machine } from "./machine.js";
+import type { State } from "./execute/state.js";
+import type { MemoryValue } from "./terms/value.js";
+
+/** A program that is needed and absent, and what would install it. */
+export interface Missing {
+  readonly program: string;
+  readonly remedy: string;
+}
+
+/** The scalar guest state an emulator shows before an instruction: every variable but memory and the trap, by name. */
+export type Snapshot = State;
+
+/** What is seen of a program's run, in order: the state before each instruction, then what memory holds at its end. */
+export type TraceEvent =
+  | { readonly kind: "state"; readonly state: Snapshot }
+  | { readonly kind: "memory"; readonly address: bigint; readonly bytes: Uint8Array };
+
+export interface EmulatorProgram {
+  readonly name: string;
+  /** Path of an ELF file. */
+  readonly elf: string;
+}
+
+/** Bytes that a case's memory holds instead of those of the room. */
+export interface Patch {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** One instruction from a given state, whose memory is the room's with `patches` (the instruction among them). */
+export interface EmulatorCase {
+  readonly state: State;
+  readonly patches: readonly Patch[];
+}
+
+export interface Range {
+  readonly start: bigint;
+  /** The first address behind it. */
+  readonly end: bigint;
+}
+
+/** Where an emulator can run single instructions, and on what memory. */
+export interface CaseRoom {
+  /** Contents and permissions that every case starts from. */
+  readonly memory: MemoryValue;
+  /** Where instructions may stand. */
+  readonly code: readonly Range[];
+  /** Where loads and stores, or loads alone, succeed. */
+  readonly data: readonly Range[];
+  /**
+   * Whether it can run this case. `dear` cases cost as much as some thousand others; an `impossible` one would leave the
+   * room (an access to the emulator's own memory, a system call that does something) or never end.
+   */
+  cost(state: State): "cheap" | "dear" | "impossible";
+}
+
+export interface Emulator {
+  /** Real programs to run in lockstep. Builds them if need be. */
+  programs(): Promise<readonly EmulatorProgram[]>;
+  /** What memory holds and grants when the program begins. */
+  memoryOf(program: EmulatorProgram): Promise<MemoryValue>;
+  trace(program: EmulatorProgram, signal: AbortSignal): AsyncIterable<TraceEvent>;
+  /**
+   * What the environment makes of a trap of a program (a system call): the state in which the guest goes on, for which it may
+   * look at what the emulator shows next; `undefined` where the program ends, or should never have trapped.
+   */
+  resume(trapped: State, next: Snapshot): State | undefined;
+  readonly room: CaseRoom;
+  /**
+   * Runs cases in order; each answer is the guest state after one step, trap included. A variable that the emulator cannot
+   * show is absent; memory is the case's with what the instruction wrote.
+   */
+  execute(cases: readonly EmulatorCase[], signal: AbortSignal): AsyncIterable<State>;
+  /** Everything an answer depends on, for the cache and the report: the program's version, the host's features. */
+  readonly identity: string;
+  close(): Promise<void>;
+}
+
+export type EmulatorFactory = (
+  guest: Machine,
+  options: unknown,
+  directory: string,
+) => Promise<{ readonly emulator: Emulator } | { readonly missing: readonly Missing[] }>;

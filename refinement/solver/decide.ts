@@ -1,0 +1,117 @@
+/**
+ * The way from assertions to an answer: arrays out, products and quotients abstracted, the solver asked, its model run
+ * concretely. A model that only the abstraction allows teaches it something and the question is put again.
+ */
+import { EnvironmentFailure } from "../errors.js";
+import { FALSE, TRUE } from "../terms/build.js";
+import { Evaluator, environmentOf } from "../terms/evaluate.js";
+import type { Term } from "../terms/term.js";
+import type { Value } from "../terms/value.js";
+import { Abstraction } from "./arithmetic.js";
+import { type Backend, INTERRUPTED, nonsense, type Reply } from "./backend.js";
+import { Elimination } from "./eliminate.js";
+import { type Query, toSmtlib } from "./smtlib.js";
+import type { Answer } from "./solver.js";
+import { readValues } from "./values.js";
+
+export interface DecideOptions {
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+  readonly signal: AbortSignal | undefined;
+  /** `abstract` or `precise`: whether products and quotients are abstracted in the query. */
+  readonly onQuery: (kind: "abstract" | "precise", text: string) => void;
+}
+
+/** Corrections to an abstraction before the precise question is put. */
+const MAX_CORRECTIONS = 6;
+/** The part of the time that the abstract question may take. */
+const ABSTRACT_SHARE = 0.7;
+
+export async function decide(backend: Backend, assertions: readonly Term[], options: DecideOptions): Promise<Answer> {
+  return new Decision(backend, assertions, options).run();
+}
+
+class Decision {
+  private readonly backend: Backend;
+  private readonly originals: readonly Term[];
+  private readonly options: DecideOptions;
+  private readonly elimination: Elimination;
+  private readonly deadline: number;
+
+  constructor(backend: Backend, assertions: readonly Term[], options: DecideOptions) {
+    this.deadline = performance.now() + options.timeoutMs;
+    this.backend = backend;
+    this.originals = assertions;
+    this.options = options;
+    this.elimination = new Elimination(assertions);
+  }
+
+  async run(): Promise<Answer> {
+    const abstraction = new Abstraction(this.elimination.assertions);
+    if (abstraction.exact) return this.search("precise", this.elimination.assertions, undefined, 1);
+    const answer = await this.search("abstract", abstraction.assertions, abstraction, ABSTRACT_SHARE);
+    if (answer.answer !== "unknown" || this.options.signal?.aborted === true) return answer;
+    return this.search("precise", this.elimination.assertions, undefined, 1);
+  }
+
+  /** Asks, checks the model, adds what it got wrong, and asks again. `share`: of the time that is left. */
+  private async search(
+    kind: "abstract" | "precise",
+    assertions: readonly Term[],
+    abstraction: Abstraction | undefined,
+    share: number,
+  ): Promise<Answer> {
+    const deadline = performance.now() + share * (this.deadline - performance.now());
+    const learned: Term[] = [];
+    let puzzled = false;
+    for (let round = 0; round <= MAX_CORRECTIONS; round++) {
+      const outcome = await this.ask(kind, [...assertions, ...learned], deadline);
+      if (outcome.answer !== "sat") return outcome;
+      const model = this.elimination.model(outcome.model);
+      if (this.holds(model)) return { answer: "sat", model };
+      const corrections = [
+        ...(abstraction?.corrections(outcome.model) ?? []),
+        ...this.elimination.corrections(outcome.model),
+      ];
+      learned.push(...corrections);
+      if (corrections.length > 0) continue;
+      if (puzzled) break;
+      puzzled = true;
+      await this.backend.discard();
+    }
+    return { answer: "unknown", reason: `the model that ${this.backend.name} gave does not reproduce` };
+  }
+
+  private async ask(kind: "abstract" | "precise", assertions: readonly Term[], deadline: number): Promise<Answer> {
+    if (assertions.includes(FALSE)) return { answer: "unsat" };
+    const open = assertions.filter((t) => t !== TRUE);
+    if (open.length === 0) return { answer: "sat", model: new Map() };
+    const query = toSmtlib(open);
+    this.options.onQuery(kind, query.check);
+    for (let attempt = 1; ; attempt++) {
+      const timeoutMs = Math.round(deadline - performance.now());
+      if (timeoutMs <= 0) return { answer: "unknown", reason: `timeout: no answer within ${this.options.timeoutMs} ms` };
+      try {
+        return this.read(query, await this.backend.ask(query, { ...this.options, timeoutMs }));
+      } catch (error) {
+        if (!(error instanceof EnvironmentFailure) || attempt === 2) throw error;
+        await this.backend.discard();
+        if (this.options.signal?.aborted === true) return INTERRUPTED;
+      }
+    }
+  }
+
+  private read(query: Query, reply: Reply): Answer {
+    if (reply.answer !== "sat") return reply;
+    const values = readValues(reply.values, query.wanted);
+    if (values === undefined) throw nonsense(this.backend.name, reply.values);
+    const model = new Map<string, Value>();
+    for (const [i, v] of query.variables.entries()) model.set(v.name, values[i] ?? 0n);
+    return { answer: "sat", model };
+  }
+
+  private holds(model: ReadonlyMap<string, Value>): boolean {
+    const evaluator = new Evaluator(environmentOf(model));
+    return this.originals.every((assertion) => evaluator.holds(assertion));
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * Turns assertions into ones about bools and bit vectors alone, with the same satisfiability. A read of a file or memory
+ * variable at an address becomes a fresh variable, and constraints (Ackermann's) say that reads which overlap agree.
+ * Permissions are read like a memory whose "bytes" are single bits, and uninterpreted functions likewise.
+ */
+import { InternalDefect } from "../errors.js";
+import {
+  add,
+  and,
+  constant,
+  eq,
+  extract,
+  FALSE,
+  implies,
+  not,
+  sub,
+  TRUE,
+  ult,
+  variable,
+} from "../terms/build.js";
+import { widthOf } from "../terms/construct.js";
+import { Evaluator, environmentOf, hashedApply, zeroValue } from "../terms/evaluate.js";
+import { bits, type FileSort, type Sort } from "../terms/sort.js";
+import type { Access, Term } from "../terms/term.js";
+import { FileValue, MemoryValue, type Permissions, type Value } from "../terms/value.js";
+import { freeVariables } from "../terms/variables.js";
+import { Flattener } from "./flatten.js";
+
+/** `units` neighbouring units of a base variable, read at `address`, unit 0 lowest in `value`. */
+interface Read {
+  readonly address: Term;
+  readonly units: number;
+  readonly value: Term;
+}
+
+/** One call of an uninterpreted function. */
+interface Call {
+  readonly original: Term;
+  readonly args: readonly Term[];
+  readonly value: Term;
+}
+
+/** The reads of one base variable, or of its permissions for one kind of access. */
+interface Reads {
+  readonly variable: Term;
+  readonly access: Access | undefined;
+  readonly unitWidth: number;
+  readonly reads: Map<string, Read>;
+}
+
+export class Elimination {
+  /** The assertions and constraints: bools over bools and bit vectors. */
+  readonly assertions: readonly Term[];
+  private readonly originals: ReadonlySet<Term>;
+  private readonly names: Set<string>;
+  private readonly groups = new Map<string, Reads>();
+  private readonly calls = new Map<string, Call[]>();
+
+  constructor(assertions: readonly Term[]) {
+    this.originals = freeVariables(assertions);
+    this.names = new Set([...this.originals].map((v) => v.name));
+    const flattener = new Flattener({
+      select: (file, index) => this.read(file, undefined, file.sort.kind === "file" ? file.sort.element : 0, index, 1),
+      load: (memory, address, bytes) => this.read(memory, undefined, 8, address, bytes),
+      accessible: (memory, access, address, bytes) =>
+        eq(this.read(memory, access, 1, address, bytes), constant(bytes, -1n)),
+      apply: (original, args) => this.call(original, args),
+    });
+    const flat = assertions.map((assertion) => flattener.scalar(assertion));
+    this.assertions = [...flat, ...this.constraints()].filter((t) => t !== TRUE);
+  }
+
+  /**
+   * Values of the original variables, from those of the scalar ones. A file's element, a memory's byte that no read
+   * names is 0; an access is denied exactly where a read says so.
+   */
+  model(values: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
+    const evaluator = new Evaluator(environmentOf(values, (v) => zeroValue(v.sort)));
+    const model = new Map<string, Value>();
+    for (const v of this.originals) model.set(v.name, this.valueOf(v, evaluator));
+    return model;
+  }
+
+  /**
+   * What the scalar model gets wrong about uninterpreted functions, which evaluate to a fixed hash: for every such call
+   * its true value at the arguments that the model chose.
+   */
+  corrections(values: ReadonlyMap<string, Value>): Term[] {
+    const evaluator = new Evaluator(environmentOf(values, (v) => zeroValue(v.sort)));
+    const learned: Term[] = [];
+    for (const { original, args, value } of [...this.calls.values()].flat()) {
+      const at = args.map((arg) => evaluator.number(arg));
+      const truth = hashedApply(original, at);
+      if (evaluator.number(value) === truth) continue;
+      learned.push(implies(and(...args.map((arg, i) => eq(arg, literal(arg.sort, at[i] ?? 0n)))), eq(value, literal(value.sort, truth))));
+    }
+    return learned;
+  }
+
+  private read(base: Term, access: Access | undefined, unitWidth: number, address: Term, units: number): Term {
+    const group = `${base.id} ${access ?? ""}`;
+    let reads = this.groups.get(group);
+    if (reads === undefined) {
+      reads = { variable: base, access, unitWidth, reads: new Map() };
+      this.groups.set(group, reads);
+    }
+    const key = `${address.id} ${units}`;
+    let read = reads.reads.get(key);
+    if (read === undefined) {
+      const stem = access === undefined ? base.name : `${base.name}!${access}`;
+      read = { address, units, value: this.fresh(`${stem}!${reads.reads.size}`, bits(unitWidth * units)) };
+      reads.reads.set(key, read);
+    }
+    return read.value;
+  }
+
+  private call(original: Term, args: readonly Term[]): Term {
+    const signature = `${original.name} ${sortKey(original.sort)} ${args.map((arg) => sortKey(arg.sort)).join(" ")}`;
+    let calls = this.calls.get(signature);
+    if (calls === undefined) {
+      calls = [];
+      this.calls.set(signature, calls);
+    }
+    const known = calls.find((c) => c.args.every((arg, i) => arg === args[i]));
+    if (known !== undefined) return known.value;
+    const value = this.fresh(`${original.name}!${calls.length}`, original.sort);
+    calls.push({ original, args, value });
+    return value;
+  }
+
+  private fresh(name: string, sort: Sort): Term {
+    let unique = name;
+    while (this.names.has(unique)) unique += "!";
+    this.names.add(unique);
+    return variable(unique, sort);
+  }
+
+  private constraints(): Term[] {
+    const found: Term[] = [];
+    for (const { variable: base, unitWidth, reads } of this.groups.values()) {
+      const list = [...reads.values()];
+      for (const [i, read] of list.entries()) {
+        if (base.sort.kind === "file") found.push(beyondIsZero(base.sort, read));
+        for (const other of list.slice(0, i)) found.push(...agreement(other, read, unitWidth));
+        found.push(...agreementWithItself(read, unitWidth));
+      }
+    }
+    for (const calls of this.calls.values()) {
+      for (const [i, call] of calls.entries()) {
+        for (const other of calls.slice(0, i)) {
+          const same = call.args.map((arg, j) => eq(arg, other.args[j] ?? arg));
+          found.push(implies(and(...same), eq(call.value, other.value)));
+        }
+      }
+    }
+    return found;
+  }
+
+  private valueOf(v: Term, evaluator: Evaluator): Value {
+    switch (v.sort.kind) {
+      case "bool":
+      case "bits":
+        return evaluator.number(v);
+      case "file": {
+        let file = FileValue.filled(v.sort.count);
+        for (const { address, value } of this.readsOf(v, undefined)) {
+          file = file.set(evaluator.number(address), evaluator.number(value));
+        }
+        return file;
+      }
+      case "memory": {
+        let memory = MemoryValue.empty(v.sort.address, this.permissionsOf(v, evaluator));
+        for (const { address, units, value } of this.readsOf(v, undefined)) {
+          memory = memory.store(evaluator.number(address), units, evaluator.number(value));
+        }
+        return memory;
+      }
+    }
+  }
+
+  private permissionsOf(memory: Term, evaluator: Evaluator): Permissions {
+    const denied = new Set<string>();
+    const width = memory.sort.kind === "memory" ? memory.sort.address : 0;
+    for (const access of ["fetch", "load", "store"] as const) {
+      for (const { address, units, value } of this.readsOf(memory, access)) {
+        const granted = evaluator.number(value);
+        for (let i = 0; i < units; i++) {
+          if (((granted >> BigInt(i)) & 1n) === 1n) continue;
+          denied.add(`${access} ${BigInt.asUintN(width, evaluator.number(address) + BigInt(i))}`);
+        }
+      }
+    }
+    return (access, address) => !denied.has(`${access} ${address}`);
+  }
+
+  private readsOf(base: Term, access: Access | undefined): Iterable<Read> {
+    return this.groups.get(`${base.id} ${access ?? ""}`)?.reads.values() ?? [];
+  }
+}
+
+function sortKey(sort: Sort): string {
+  return sort.kind === "bits" ? `${sort.width}` : sort.kind;
+}
+
+function literal(sort: Sort, value: bigint): Term {
+  if (sort.kind === "bool") return value === 1n ? TRUE : FALSE;
+  if (sort.kind !== "bits") throw new InternalDefect(`a literal of sort ${sort.kind}`);
+  return constant(sort.width, value);
+}
+
+function beyondIsZero(sort: FileSort, read: Read): Term {
+  if (sort.count === 2 ** sort.index) return TRUE;
+  const inside = ult(read.address, constant(sort.index, BigInt(sort.count)));
+  return implies(not(inside), eq(read.value, constant(sort.element, 0n)));
+}
+
+/** Two reads agree on the units that both read: at every distance d at which they overlap, the slices are equal. */
+function agreement(a: Read, b: Read, unitWidth: number): Term[] {
+  const width = widthOf(a.address);
+  const distances = a.units + b.units - 1;
+  const wraps = width < 32 && distances > 2 ** width;
+  const shifted = add(sub(b.address, a.address), constant(width, BigInt(b.units - 1)));
+  const slices = (d: number): Term => overlap(a, b, d, unitWidth);
+  if (wraps || shifted.op === "const") {
+    return distancesOf(a, b).map((d) => implies(eq(shifted, constant(width, BigInt(d + b.units - 1))), slices(d)));
+  }
+  if (distances === 1) return [implies(eq(a.address, b.address), slices(0))];
+  const near = width < 32 && distances === 2 ** width ? TRUE : ult(shifted, constant(width, BigInt(distances)));
+  const low = Math.ceil(Math.log2(distances));
+  const which = extract(shifted, low - 1, 0);
+  return distancesOf(a, b).map((d) =>
+    implies(and(near, eq(which, constant(low, BigInt(d + b.units - 1)))), slices(d)),
+  );
+}
+
+/** In an address space smaller than a read, the read meets its own start again. */
+function agreementWithItself(read: Read, unitWidth: number): Term[] {
+  const width = widthOf(read.address);
+  if (width >= 32 || read.units <= 2 ** width) return [];
+  const found: Term[] = [];
+  for (let d = 2 ** width; d < read.units; d += 2 ** width) found.push(overlap(read, read, d, unitWidth));
+  return found;
+}
+
+function distancesOf(a: Read, b: Read): number[] {
+  return [...Array(a.units + b.units - 1).keys()].map((i) => i - (b.units - 1));
+}
+
+/** That the slices which overlap are equal where `b` starts `d` units above `a`. */
+function overlap(a: Read, b: Read, d: number, unitWidth: number): Term {
+  const from = Math.max(0, d);
+  const to = Math.min(a.units, b.units + d);
+  return eq(
+    extract(a.value, to * unitWidth - 1, from * unitWidth),
+    extract(b.value, (to - d) * unitWidth - 1, (from - d) * unitWidth),
+  );
+}

@@ -1,0 +1,344 @@
+/**
+ * What follows from a list of hypotheses by rewriting alone.
+ *
+ * The hypotheses become oriented ground equations l → r that are kept reduced against each other (ground completion):
+ * a variable that is equated goes, an atom that holds becomes `true`, a slice that is known becomes a constant. What is
+ * not a literal stays as a clause and is simplified by every new equation until it is one (unit propagation).
+ */
+import { argument, constant, eq, FALSE, ite, ne, not, or, rebuild, TRUE, ult, widthOf } from "./construct.js";
+import { type Equations, Facts } from "./facts.js";
+import { Linear } from "./linear.js";
+import { BOOL } from "./sort.js";
+import { compareTerms, type Term } from "./term.js";
+import { size } from "./variables.js";
+
+/** Terms visited so far: what a proof is allowed to spend is counted in these, so that it is the same on every machine. */
+export interface Fuel {
+  left: number;
+}
+
+/** An endless supply. */
+export function unlimited(): Fuel {
+  return { left: Number.POSITIVE_INFINITY };
+}
+
+/** Rewriting may feed itself; beyond this nesting a term stays as it is. */
+const DEEPEST = 60;
+
+const subtermSets = new Map<Term, ReadonlySet<Term>>();
+
+/** Every term inside `t`, itself included. */
+function subterms(t: Term): ReadonlySet<Term> {
+  let set = subtermSets.get(t);
+  if (set === undefined) {
+    const found = new Set<Term>();
+    const stack: Term[] = [t];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (found.has(at)) continue;
+      found.add(at);
+      for (const arg of at.args) stack.push(arg);
+    }
+    set = found;
+    if (subtermSets.size > 20_000) subtermSets.clear();
+    subtermSets.set(t, set);
+  }
+  return set;
+}
+
+/** How willingly a term is replaced by what it equals: variables first, then reads, then anything. */
+function rank(t: Term): number {
+  switch (t.op) {
+    case "var":
+      return 0;
+    case "load":
+    case "select":
+    case "apply":
+    case "accessible":
+      return 1;
+    case "extract":
+      return 2;
+    default:
+      return 3;
+  }
+}
+
+export class Context {
+  readonly fuel: Fuel;
+  private readonly rules: Map<Term, Term>;
+  private readonly clauses: Set<Term>;
+  private readonly facts: Facts;
+  private memo = new Map<Term, Term>();
+  private depth = 0;
+  private readonly equations: Equations = {
+    lookUp: (t) => this.rules.get(t),
+    rewrite: (t) => this.again(undefined, t),
+  };
+  contradictory = false;
+
+  private constructor(fuel: Fuel, rules: Map<Term, Term>, clauses: Set<Term>, facts: Facts) {
+    this.fuel = fuel;
+    this.rules = rules;
+    this.clauses = clauses;
+    this.facts = facts;
+  }
+
+  static empty(fuel: Fuel = unlimited()): Context {
+    return new Context(fuel, new Map(), new Set(), new Facts());
+  }
+
+  /** A copy that draws on another supply and can be added to without harm to this one. */
+  copy(fuel: Fuel = this.fuel): Context {
+    const copied = new Context(fuel, new Map(this.rules), new Set(this.clauses), this.facts.copy());
+    copied.contradictory = this.contradictory;
+    copied.memo = new Map();
+    return copied;
+  }
+
+  /** Disjunctions of which it is not known which part holds. */
+  get openClauses(): Iterable<Term> {
+    return this.clauses;
+  }
+
+  /** A term equal to `t` wherever the hypotheses hold. */
+  simplify(t: Term): Term {
+    return this.rewrite(t);
+  }
+
+  /** Adds hypotheses and draws the consequences. */
+  assume(...hypotheses: readonly Term[]): void {
+    let queue: Term[] = [...hypotheses];
+    while (queue.length > 0 && !this.contradictory && this.fuel.left > 0) {
+      const changed = new Set<Term>();
+      while (queue.length > 0 && !this.contradictory) {
+        const hypothesis = queue.shift();
+        if (hypothesis !== undefined) this.literal(hypothesis, queue, changed);
+      }
+      if (changed.size === 0 || this.contradictory) break;
+      queue = this.reduce(changed);
+    }
+  }
+
+  // Completion
+
+  /** Takes out every equation and clause that mentions what changed; they are to be assumed again. */
+  private reduce(changed: ReadonlySet<Term>): Term[] {
+    const again: Term[] = [];
+    const touched = (t: Term): boolean => {
+      const inside = subterms(t);
+      for (const key of changed) if (inside.has(key)) return true;
+      return false;
+    };
+    for (const [left, right] of [...this.rules]) {
+      if (!touched(left) && !touched(right)) continue;
+      // The left side's own equation must not rewrite it.
+      const below = left.args.map((arg) => this.rewrite(arg));
+      const reducedLeft = below.every((arg, i) => arg === left.args[i]) ? left : rebuild(left, below);
+      const reducedRight = this.rewrite(right);
+      if (reducedLeft === left && reducedRight === right) continue;
+      this.rules.delete(left);
+      this.memo.clear();
+      again.push(left.sort === BOOL && right === TRUE ? reducedLeft : eq(reducedLeft, reducedRight));
+    }
+    for (const clause of [...this.clauses]) {
+      if (!touched(clause)) continue;
+      this.clauses.delete(clause);
+      this.rules.delete(clause);
+      this.memo.clear();
+      again.push(clause);
+    }
+    return again;
+  }
+
+  private define(left: Term, right: Term, changed: Set<Term>): void {
+    this.rules.set(left, right);
+    this.memo.clear();
+    changed.add(left);
+  }
+
+  private literal(hypothesis: Term, queue: Term[], changed: Set<Term>): void {
+    const h = this.rewrite(hypothesis);
+    if (h === TRUE) return;
+    if (h === FALSE) {
+      this.contradictory = true;
+      return;
+    }
+    switch (h.op) {
+      case "and":
+        queue.push(...h.args);
+        return;
+      case "or":
+        this.clauses.add(h);
+        this.rules.set(h, TRUE);
+        this.memo.clear();
+        return;
+      case "ite": {
+        const c = argument(h, 0);
+        queue.push(or(not(c), argument(h, 1)), or(c, argument(h, 2)));
+        return;
+      }
+      case "not":
+        this.denied(argument(h, 0), queue, changed);
+        return;
+      case "eq":
+        this.equation(argument(h, 0), argument(h, 1), h, queue, changed);
+        return;
+      default:
+        this.define(h, TRUE, changed);
+        if (h.op === "ult") this.ordered(h, queue, changed);
+        return;
+    }
+  }
+
+  private denied(atom: Term, queue: Term[], changed: Set<Term>): void {
+    if (atom.op === "eq" && atom.args[0]?.sort === BOOL) {
+      queue.push(eq(argument(atom, 0), not(argument(atom, 1))));
+      return;
+    }
+    if (atom.op === "eq" && widthOf(argument(atom, 0)) === 1 && atom.args[1]?.op === "const") {
+      const other = constant(1, 1n - argument(atom, 1).value);
+      this.equation(argument(atom, 0), other, atom, queue, changed);
+      return;
+    }
+    this.define(atom, FALSE, changed);
+    if (atom.op === "eq" || atom.op === "ult") this.narrow(atom, false, queue, changed);
+  }
+
+  /** a <u b also says that a is not b. */
+  private ordered(atom: Term, queue: Term[], changed: Set<Term>): void {
+    const a = argument(atom, 0);
+    const b = argument(atom, 1);
+    this.narrow(atom, true, queue, changed);
+    if (a.op !== "const" && b.op !== "const") queue.push(ne(a, b), not(ult(b, a)));
+  }
+
+  /** A comparison with a constant narrows the values that the other side can have. */
+  private narrow(atom: Term, holds: boolean, queue: Term[], changed: Set<Term>): void {
+    const narrowed = this.facts.compare(atom, holds);
+    if (narrowed === undefined) return;
+    if (narrowed.value === "none") {
+      this.contradictory = true;
+    } else {
+      changed.add(narrowed.term);
+      this.memo.clear();
+      if (narrowed.value !== undefined) queue.push(eq(narrowed.term, constant(widthOf(narrowed.term), narrowed.value)));
+    }
+  }
+
+  private equation(a: Term, b: Term, atom: Term, queue: Term[], changed: Set<Term>): void {
+    if (a.sort === BOOL) {
+      this.equivalence(a, b, atom, queue, changed);
+      return;
+    }
+    if (b.op === "const") {
+      this.define(a, b, changed);
+      if (a.op === "extract") {
+        const whole = argument(a, 0);
+        changed.add(whole);
+        const full = this.facts.slice(a, b.value);
+        if (full !== undefined) queue.push(eq(whole, constant(widthOf(whole), full)));
+      }
+      if (a.op !== "add") return;
+    }
+    const solved = solve(a, b);
+    if (solved !== undefined) {
+      if (b.op === "const") {
+        this.rules.delete(a);
+        changed.delete(a);
+      }
+      this.define(solved[0], solved[1], changed);
+      return;
+    }
+    if (b.op === "const") return;
+    const [left, right] = orient(a, b);
+    this.define(left, right, changed);
+  }
+
+  /** p == q on bools: rewriting where one side is an atom, else two clauses. */
+  private equivalence(a: Term, b: Term, atom: Term, queue: Term[], changed: Set<Term>): void {
+    for (const [x, y] of rank(a) <= rank(b) ? ([[a, b], [b, a]] as const) : ([[b, a], [a, b]] as const)) {
+      if (x.op === "and" || x.op === "or" || x.op === "ite" || x.op === "eq" || subterms(y).has(x)) continue;
+      if (x.op === "not") continue;
+      this.define(x, y, changed);
+      return;
+    }
+    this.define(atom, TRUE, changed);
+    queue.push(or(not(a), b), or(a, not(b)));
+  }
+
+  // Rewriting
+
+  private rewrite(t: Term): Term {
+    if (t.op === "const") return t;
+    const known = this.memo.get(t);
+    if (known !== undefined) return known;
+    this.fuel.left -= 1;
+    if (this.depth > DEEPEST || this.fuel.left <= 0) return t;
+    const result = this.step(t);
+    this.memo.set(t, result);
+    return result;
+  }
+
+  private again(from: Term | undefined, to: Term): Term {
+    if (from === to) return to;
+    this.depth += 1;
+    const result = this.rewrite(to);
+    this.depth -= 1;
+    return result;
+  }
+
+  private step(t: Term): Term {
+    const right = this.rules.get(t);
+    if (right !== undefined) return this.again(t, right);
+    if (t.op === "var") return t;
+    if (t.op === "ite") {
+      // A decided condition saves the other branch.
+      const c = this.rewrite(argument(t, 0));
+      if (c === TRUE) return this.rewrite(argument(t, 1));
+      if (c === FALSE) return this.rewrite(argument(t, 2));
+      const a = this.rewrite(argument(t, 1));
+      const b = this.rewrite(argument(t, 2));
+      return c === t.args[0] && a === t.args[1] && b === t.args[2] ? t : this.again(t, ite(c, a, b));
+    }
+    let changed = false;
+    const args: Term[] = [];
+    for (const arg of t.args) {
+      const rewritten = this.rewrite(arg);
+      if (rewritten !== arg) changed = true;
+      args.push(rewritten);
+    }
+    if (changed) {
+      const rebuilt = rebuild(t, args);
+      if (rebuilt !== t) return this.again(t, rebuilt);
+    }
+    const derived = this.facts.decide(t, this.equations);
+    return derived === undefined ? t : this.again(t, derived);
+  }
+}
+
+/** x from a linear equation in which the variable x has the coefficient ±1 and stands nowhere else. */
+function solve(a: Term, b: Term): readonly [Term, Term] | undefined {
+  if (a.op !== "add" && b.op !== "add") return undefined;
+  const form = Linear.difference(a, b);
+  const minusOne = (1n << BigInt(form.width)) - 1n;
+  for (const [atom, c] of form.sortedAtoms()) {
+    if (atom.op !== "var" || (c !== 1n && c !== minusOne)) continue;
+    if ([...form.atoms.keys()].some((other) => other !== atom && subterms(other).has(atom))) continue;
+    // ±x + rest = 0, so x = ∓rest.
+    const rest = c === 1n ? form.scale(-1n) : form;
+    rest.add(atom, 1n);
+    return [atom, rest.toTerm()];
+  }
+  return undefined;
+}
+
+/** Which side is replaced by which. */
+function orient(a: Term, b: Term): readonly [Term, Term] {
+  const [low, high] = rank(a) < rank(b) || (rank(a) === rank(b) && prefer(a, b)) ? [a, b] : [b, a];
+  return subterms(high).has(low) ? [high, low] : [low, high];
+}
+
+/** Of two terms of one rank, the bigger is replaced. */
+function prefer(a: Term, b: Term): boolean {
+  const difference = size(a) - size(b);
+  return difference !== 0 ? difference > 0 : compareTerms(a, b) > 0;
+}

@@ -1,0 +1,224 @@
+/**
+ * Facts about single terms that are no equations: which bits are known, which values are possible.
+ */
+import { addressOf, and, argument, concat, constant, eq, extract, FALSE, load, TRUE, ult, widthOf } from "./construct.js";
+import { maskOf } from "./operators.js";
+import type { Term } from "./term.js";
+
+interface KnownBits {
+  readonly mask: bigint;
+  readonly value: bigint;
+}
+
+/** Possible values: lo ≤ x ≤ hi, and, up to MASKED bits of width, bit x of `set`. */
+interface Range {
+  readonly lo: bigint;
+  readonly hi: bigint;
+  readonly set: bigint | undefined;
+}
+
+/** Up to this width the possible values are enumerated: register numbers, opcodes, enums. */
+const MASKED = 7;
+
+/** What a comparison did to the values of `term`: none is left, exactly one is, or fewer are. */
+export interface Narrowed {
+  readonly term: Term;
+  readonly value: bigint | "none" | undefined;
+}
+
+/** `term op constant` or the other way round. */
+interface Comparison {
+  readonly term: Term;
+  readonly bound: bigint;
+  /** The order in which term and bound stand. */
+  readonly kind: "eq" | "below" | "above";
+}
+
+function comparison(atom: Term): Comparison | undefined {
+  const [a, b] = atom.args;
+  if (a === undefined || b === undefined || a.sort.kind !== "bits") return undefined;
+  if (atom.op === "eq") return b.op === "const" ? { term: a, bound: b.value, kind: "eq" } : undefined;
+  if (atom.op !== "ult") return undefined;
+  if (b.op === "const") return { term: a, bound: b.value, kind: "below" };
+  return a.op === "const" ? { term: b, bound: a.value, kind: "above" } : undefined;
+}
+
+/** The set of values, as a mask over 2^width of them, for which a comparison holds. */
+function satisfying({ bound, kind }: Comparison, width: number): bigint {
+  const all = maskOf(2 ** width);
+  const below = maskOf(Number(bound));
+  if (kind === "eq") return 1n << bound;
+  return kind === "below" ? below : all & ~(below | (1n << bound));
+}
+
+/** How facts ask the equations that they stand beside. */
+export interface Equations {
+  /** The right side of an equation, by its left side. */
+  lookUp(t: Term): Term | undefined;
+  /** The reduced form of a term. */
+  rewrite(t: Term): Term;
+}
+
+export class Facts {
+  private readonly known: Map<Term, KnownBits>;
+  private readonly ranges: Map<Term, Range>;
+
+  constructor(known = new Map<Term, KnownBits>(), ranges = new Map<Term, Range>()) {
+    this.known = known;
+    this.ranges = ranges;
+  }
+
+  copy(): Facts {
+    return new Facts(new Map(this.known), new Map(this.ranges));
+  }
+
+  /** Records that a slice has this value; gives the whole term's value once every bit is known. */
+  slice(slice: Term, value: bigint): bigint | undefined {
+    const whole = argument(slice, 0);
+    const before = this.known.get(whole) ?? { mask: 0n, value: 0n };
+    const mask = maskOf(slice.hi - slice.lo + 1) << BigInt(slice.lo);
+    const after = { mask: before.mask | mask, value: (before.value & ~mask) | (value << BigInt(slice.lo)) };
+    this.known.set(whole, after);
+    return after.mask === maskOf(widthOf(whole)) ? after.value : undefined;
+  }
+
+  /** Records that a comparison with a constant holds, or that it does not. `undefined` where it says nothing new. */
+  compare(atom: Term, holds: boolean): Narrowed | undefined {
+    const found = comparison(atom);
+    if (found === undefined) return undefined;
+    const { term, bound, kind } = found;
+    const width = widthOf(term);
+    const before = this.ranges.get(term) ?? {
+      lo: 0n,
+      hi: maskOf(width),
+      set: width <= MASKED ? maskOf(2 ** width) : undefined,
+    };
+    let { lo, hi, set } = before;
+    if (set !== undefined) {
+      const good = satisfying(found, width);
+      set &= holds ? good : ~good;
+      if (set === 0n) return { term, value: "none" };
+      lo = BigInt((set & -set).toString(2).length - 1);
+      hi = BigInt(set.toString(2).length - 1);
+    } else {
+      const least = kind === "above" ? bound + 1n : bound;
+      const most = kind === "below" ? bound - 1n : bound;
+      if (kind === "eq") {
+        if (holds) return undefined;
+        if (lo === bound) lo += 1n;
+        if (hi === bound) hi -= 1n;
+      } else if ((kind === "above") === holds) {
+        // term > bound, or not term < bound
+        const from = kind === "above" ? least : bound;
+        if (from > lo) lo = from;
+      } else {
+        const to = kind === "below" ? most : bound;
+        if (to < hi) hi = to;
+      }
+      if (lo > hi) return { term, value: "none" };
+    }
+    if (lo === before.lo && hi === before.hi && set === before.set) return undefined;
+    this.ranges.set(term, { lo, hi, set });
+    return { term, value: lo === hi ? lo : undefined };
+  }
+
+  /** What the facts and the equations make of a term whose arguments are reduced. */
+  decide(t: Term, equations: Equations): Term | undefined {
+    switch (t.op) {
+      case "extract":
+        return this.knownSlice(t);
+      case "eq":
+        return this.comparedWithConstant(t) ?? this.cutAtKnownBits(t);
+      case "ult":
+        return this.comparedWithConstant(t) ?? orderFrom(t, equations);
+      case "load":
+        return this.loadBeside(t, equations);
+      default:
+        return undefined;
+    }
+  }
+
+  private knownSlice(t: Term): Term | undefined {
+    const whole = argument(t, 0);
+    const known = this.known.get(whole);
+    if (known === undefined) return undefined;
+    const mask = (known.mask >> BigInt(t.lo)) & maskOf(t.hi - t.lo + 1);
+    if (mask === 0n) return undefined;
+    return concat(...this.runs(whole, known, t.hi, t.lo));
+  }
+
+  /** Bits hi … lo of `whole`, high first: constants where they are known, slices elsewhere. */
+  private runs(whole: Term, known: KnownBits, hi: number, lo: number): Term[] {
+    const parts: Term[] = [];
+    const isKnown = (i: number): boolean => ((known.mask >> BigInt(i)) & 1n) === 1n;
+    let top = hi;
+    for (let i = hi; i >= lo; i--) {
+      if (i > lo && isKnown(i - 1) === isKnown(i)) continue;
+      parts.push(isKnown(i) ? constant(top - i + 1, known.value >> BigInt(i)) : extract(whole, top, i));
+      top = i - 1;
+    }
+    return parts;
+  }
+
+  private comparedWithConstant(t: Term): Term | undefined {
+    const found = comparison(t);
+    if (found === undefined) return undefined;
+    const range = this.ranges.get(found.term);
+    if (range === undefined) return undefined;
+    const { bound, kind } = found;
+    if (range.set !== undefined) {
+      const good = satisfying(found, widthOf(found.term));
+      if ((range.set & good) === 0n) return FALSE;
+      return (range.set & ~good) === 0n ? TRUE : undefined;
+    }
+    if (kind === "eq") return bound < range.lo || bound > range.hi ? FALSE : undefined;
+    if (kind === "below") return range.hi < bound ? TRUE : range.lo >= bound ? FALSE : undefined;
+    return range.lo > bound ? TRUE : range.hi <= bound ? FALSE : undefined;
+  }
+
+  /** x == k where some bits of x are known is a question about the others. */
+  private cutAtKnownBits(t: Term): Term | undefined {
+    const x = argument(t, 0);
+    const k = argument(t, 1);
+    const known = this.known.get(x);
+    if (known === undefined || k.op !== "const") return undefined;
+    const width = widthOf(x);
+    const parts: Term[] = [];
+    let top = width - 1;
+    for (const part of this.runs(x, known, width - 1, 0)) {
+      const lo = top - widthOf(part) + 1;
+      parts.push(eq(part, extract(k, top, lo)));
+      top = lo - 1;
+    }
+    return and(...parts);
+  }
+
+  /** A read past a write to another place: both aligned to the larger size, at addresses known to differ. */
+  private loadBeside(t: Term, equations: Equations): Term | undefined {
+    const memory = argument(t, 0);
+    if (memory.op !== "write") return undefined;
+    const low = Math.log2(Math.max(t.bytes, memory.bytes));
+    const width = addressOf(memory);
+    if (!Number.isInteger(low) || low >= width) return undefined;
+    const a = argument(t, 1);
+    const b = argument(memory, 1);
+    if (low > 0 && !(aligned(a, low, equations) && aligned(b, low, equations))) return undefined;
+    const cut = t.bytes === memory.bytes ? 0 : low;
+    const apart = equations.rewrite(eq(extract(a, width - 1, cut), extract(b, width - 1, cut)));
+    return apart === FALSE ? load(argument(memory, 0), a, t.bytes) : undefined;
+  }
+}
+
+function aligned(address: Term, low: number, equations: Equations): boolean {
+  const bits = equations.rewrite(extract(address, low - 1, 0));
+  return bits.op === "const" && bits.value === 0n;
+}
+
+/** a <u b from a != b and !(b <u a). */
+function orderFrom(t: Term, equations: Equations): Term | undefined {
+  const a = argument(t, 0);
+  const b = argument(t, 1);
+  if (a.op === "const" || b.op === "const") return undefined;
+  const differ = equations.lookUp(eq(a, b)) === FALSE;
+  return differ && equations.lookUp(ult(b, a)) === FALSE ? TRUE : undefined;
+}

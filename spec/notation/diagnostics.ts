@@ -1,0 +1,98 @@
+/** Collects what is wrong with a file: everything at once, each mistake once. */
+import { distance } from "fastest-levenshtein";
+import { type Diagnostic, type Place, UserError } from "../../refinement/errors.js";
+
+/** Every code; docs/errors.md explains each. */
+export type Code =
+  | "E_FILE"
+  | "E_SIZE"
+  | "E_YAML"
+  | "E_STRUCTURE"
+  | "E_KEY"
+  | "E_DUPLICATE"
+  | "E_SYNTAX"
+  | "E_SIGN"
+  | "E_NESTING"
+  | "E_UNKNOWN"
+  | "E_TYPE"
+  | "E_WIDTH"
+  | "E_CONTEXT"
+  | "E_LITERAL"
+  | "E_CONSTANT"
+  | "E_RANGE"
+  | "E_ARGUMENTS"
+  | "E_AMBIGUOUS"
+  | "E_ASSIGN"
+  | "E_RECURSION"
+  | "E_MATCH"
+  | "E_LOOP"
+  | "E_TRAP"
+  | "E_RAISE"
+  | "E_CHOOSE"
+  | "E_VALUE"
+  | "E_FIXED"
+  | "E_EXTENDS"
+  | "E_PARAMETER"
+  | "E_ENCODING"
+  | "E_FIELD"
+  | "E_OVERLAP"
+  | "E_ASSEMBLY"
+  | "E_FETCH"
+  | "E_REGISTERS"
+  | "E_UNSUPPORTED"
+  | "E_ABSTRACTION"
+  | "E_STEPS"
+  | "E_RANK"
+  | "E_MATERIALIZE"
+  | "E_CONCRETIZE"
+  | "E_FAULT"
+  | "E_EMULATOR";
+
+export class Diagnostics {
+  private readonly found = new Map<string, Diagnostic>();
+
+  /** The same code at the same place is one mistake, however many times an inlined body is looked at. */
+  report(code: Code, place: Place, message: string): void {
+    const key = `${place.file}:${place.line}:${place.column}:${code}`;
+    if (!this.found.has(key)) this.found.set(key, { code, place, message });
+  }
+
+  get count(): number {
+    return this.found.size;
+  }
+
+  /** Ordered by file (as first met), line and column. */
+  list(): readonly Diagnostic[] {
+    const files = [...new Set([...this.found.values()].map((d) => d.place.file))];
+    return [...this.found.values()].sort(
+      (a, b) =>
+        files.indexOf(a.place.file) - files.indexOf(b.place.file) ||
+        a.place.line - b.place.line ||
+        a.place.column - b.place.column,
+    );
+  }
+
+  throwIfAny(): void {
+    if (this.found.size > 0) throw UserError.from(this.list());
+  }
+}
+
+/** The known name that a wrong one is closest to, if any is close. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const d = candidate.toLowerCase() === name.toLowerCase() ? 0 : distance(name, candidate);
+    if (d < least) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/** `; did you mean \`…\`?`, or nothing. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const best = nearest(name, known);
+  return best === undefined ? "" : `; did you mean \`${best}\`?`;
+}

@@ -1,0 +1,94 @@
+/** What a name stands for. */
+import * as build from "../../../refinement/terms/build.js";
+import { didYouMean } from "../diagnostics.js";
+import type { Span } from "../syntax/ast.js";
+import type { Context } from "./context.js";
+import { constantValue } from "./declarations.js";
+import { placeOf, readPlace } from "./places.js";
+import { type NType, type TrapType, leaves, sameType, scalarWidth, sortOf } from "./types.js";
+import { type TypedValue, type Val, WRONG, typed } from "./value.js";
+
+export function evaluateName(cx: Context, name: string, span: Span, hint: NType | undefined): Val {
+  // Where a trap or a member of an enum is wanted, its name means that, unless a variable of that very type has it.
+  if (hint?.kind === "trap" && name !== "trap") {
+    const trap = trapByName(hint, name);
+    if (trap !== undefined) return trapValue(cx, hint, name, [], span);
+  }
+  if (hint?.kind === "enum" && hint.members.includes(name) && !nameHasType(cx, name, hint)) return enumMember(hint, name);
+
+  const binding = cx.scope.get(name);
+  if (binding?.kind === "value") {
+    if (binding.use !== undefined) binding.use.otherwise = true;
+    return binding.value;
+  }
+  const place = placeOf(cx, { kind: "name", name, span });
+  if (place.kind === "place") return readPlace(cx, place.place);
+  if (place.kind === "wrong") return WRONG;
+  const parameter = cx.unit.parameters.get(name);
+  if (parameter !== undefined) return parameter;
+  if (cx.world.constants.has(name)) return constantValue(cx, name, span);
+  const enums = cx.world.members.get(name) ?? [];
+  const [only] = enums;
+  if (only !== undefined) {
+    if (enums.length === 1) return enumMember(only, name);
+    const choices = enums.map((e) => `${e.name || "…"}.${name}`).join(" or ");
+    return cx.wrong("E_AMBIGUOUS", span, `\`${name}\` is a member of ${enums.length} enums; write ${choices}`);
+  }
+  if (cx.world.functions.has(name) || cx.world.uninterpreted.has(name))
+    return cx.wrong("E_UNKNOWN", span, `\`${name}\` is a function; call it: ${name}(…)`);
+  if (cx.world.types.has(name)) return cx.wrong("E_UNKNOWN", span, `\`${name}\` is a type, not a value`);
+  return cx.wrong("E_UNKNOWN", span, `unknown name \`${name}\`${didYouMean(name, knownNames(cx))}`);
+}
+
+function nameHasType(cx: Context, name: string, type: NType): boolean {
+  const binding = cx.scope.get(name);
+  if (binding?.kind === "cell") return sameType(binding.type, type);
+  if (binding !== undefined) return binding.value.kind === "typed" && sameType(binding.value.type, type);
+  const state = cx.world.state.get(name);
+  return state !== undefined && sameType(state.type, type);
+}
+
+export function knownNames(cx: Context): string[] {
+  return [
+    ...cx.scope.known(),
+    ...cx.world.state.keys(),
+    ...cx.unit.parameters.keys(),
+    ...cx.world.constants.keys(),
+    ...cx.world.members.keys(),
+    ...cx.world.functions.keys(),
+  ];
+}
+
+export function enumMember(type: Extract<NType, { kind: "enum" }>, name: string): TypedValue {
+  return typed(type, build.constant(scalarWidth(type), BigInt(type.members.indexOf(name))));
+}
+
+/** The trap of that name with its parameters; `none` has no parameters. */
+export function trapByName(type: TrapType, name: string): TrapType["table"]["traps"][number] | "none" | undefined {
+  return name === "none" ? "none" : type.table.traps.find((t) => t.name === name);
+}
+
+/** A value of a trap's type: which trap, and its arguments packed, the last one lowest. */
+export function trapValue(cx: Context, type: TrapType, name: string, args: readonly TypedValue[], span: Span): Val {
+  const trap = trapByName(type, name);
+  const codeWidth = scalarWidth(type.table.code);
+  if (trap === undefined || trap === "none") return typed(type, build.constant(codeWidth, 0n), build.constant(type.table.width, 0n));
+  if (args.length !== trap.parameters.length) {
+    const names = trap.parameters.map((p) => p.name).join(", ");
+    return cx.wrong("E_ARGUMENTS", span, `the trap \`${name}\` takes ${trap.parameters.length} arguments (${names}), not ${args.length}`);
+  }
+  return typed(type, build.constant(codeWidth, BigInt(trap.code)), packTrap(type, args));
+}
+
+function packTrap(type: TrapType, args: readonly TypedValue[]): ReturnType<typeof build.constant> {
+  const parts = args.flatMap((a) => a.terms.map((t) => (t.sort.kind === "bool" ? build.boolToBits(t) : t)));
+  const [first] = parts;
+  if (first === undefined) return build.constant(type.table.width, 0n);
+  const packed = parts.length === 1 ? first : build.concat(...parts);
+  return build.zext(packed, type.table.width);
+}
+
+/** The terms that a fresh variable of a type has, one for each leaf. */
+export function freshTerms(name: string, type: NType): ReturnType<typeof build.variable>[] {
+  return leaves(type).map((leaf) => build.variable(name + leaf.path, sortOf(leaf.type)));
+}

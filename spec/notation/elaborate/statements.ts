@@ -1,0 +1,351 @@
+/** Statements: executed symbolically, in order, on the store of the context. */
+import * as build from "../../../refinement/terms/build.js";
+import type { Term } from "../../../refinement/terms/term.js";
+import { unreachable } from "../../../refinement/errors.js";
+import { didYouMean } from "../diagnostics.js";
+import type {
+  AssignStatement,
+  Block,
+  ChooseStatement,
+  Expression,
+  ForStatement,
+  IfStatement,
+  LetStatement,
+  RaiseStatement,
+  Statement,
+} from "../syntax/ast.js";
+import { alternatives } from "./alternatives.js";
+import { coerce, condition } from "./coerce.js";
+import { type Context, MAX_UNROLL } from "./context.js";
+import { typeOf } from "./declarations.js";
+import { evaluate, faultUnless, memoryAccess, sliceBounds } from "./expressions.js";
+import { evaluateMatch } from "./match.js";
+import { knownNames } from "./names.js";
+import { type Place, placeOf, readPlace, writePlace } from "./places.js";
+import { BOOL_TYPE, type NType, bitsType, isScalar, scalarSort, scalarWidth, typeToString } from "./types.js";
+import { NONE, type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
+
+/** Runs a block in a scope of its own. */
+export function execute(cx: Context, block: Block): void {
+  cx.scoped(() => {
+    for (const statement of block.statements) executeStatement(cx, statement);
+  });
+}
+
+/** Runs a block whose last line is its value. */
+export function evaluateBlock(cx: Context, block: Block, hint: NType | undefined): Val {
+  return cx.scoped(() => {
+    const last = block.statements.at(-1);
+    for (const statement of block.statements) if (statement !== last) executeStatement(cx, statement);
+    if (last === undefined) return cx.wrong("E_VALUE", block.span, "an expression is wanted here, and there is nothing");
+    return lastValue(cx, last, hint);
+  });
+}
+
+function lastValue(cx: Context, last: Statement, hint: NType | undefined): Val {
+  cx.step();
+  if (last.kind === "expression") return evaluate(cx, last.expression, hint);
+  if (last.kind === "if" && last.else !== undefined) return ifElse(cx, last, hint, true);
+  executeStatement(cx, last);
+  if (cx.dead) return NONE;
+  return cx.wrong("E_VALUE", last.span, `the last line must be an expression, the value; \`${cx.text(last.span)}\` gives none`);
+}
+
+export function executeStatement(cx: Context, statement: Statement): void {
+  cx.step();
+  switch (statement.kind) {
+    case "let":
+      return executeLet(cx, statement);
+    case "assign":
+      return assign(cx, statement);
+    case "if":
+      ifElse(cx, statement, undefined, false);
+      return;
+    case "for":
+      return executeFor(cx, statement);
+    case "raise":
+      return raise(cx, statement);
+    case "choose":
+      return choose(cx, statement);
+    case "expression":
+      return executeExpression(cx, statement.expression);
+    default:
+      return unreachable(statement);
+  }
+}
+
+function executeExpression(cx: Context, node: Expression): void {
+  if (node.kind === "match") {
+    evaluateMatch(cx, node, undefined, false);
+    return;
+  }
+  const value = evaluate(cx, node, undefined);
+  if (node.kind === "call" || value.kind === "wrong") return;
+  cx.report("E_VALUE", node.span, `\`${cx.text(node.span)}\` computes a value that nothing uses; assign it, or remove it`);
+}
+
+function executeLet(cx: Context, node: LetStatement): void {
+  const wanted = node.type === undefined ? undefined : typeOf(cx, node.type);
+  let value = evaluate(cx, node.value, wanted);
+  if (wanted !== undefined) value = coerce(cx, value, wanted, node.value.span, `\`${node.name.name}\``) ?? WRONG;
+  else if (node.type !== undefined) value = WRONG;
+  if (value.kind === "none") value = cx.wrong("E_VALUE", node.value.span, `\`${cx.text(node.value.span)}\` gives no value for \`${node.name.name}\``);
+  if (node.mutable && (value.kind === "int" || value.kind === "truth")) {
+    if (value.kind === "truth") value = typed(BOOL_TYPE, build.bool(value.value));
+    else value = cx.wrong("E_CONTEXT", node.value.span, `the width of \`${node.name.name}\` is open: write var ${node.name.name}: bits(32) = …, or the number with its width, as in 32'd1`);
+  }
+  const defined =
+    node.mutable && value.kind === "typed"
+      ? cx.scope.define(node.name.name, { kind: "cell", key: cx.cell(value.type, value.terms), type: value.type, state: false })
+      : cx.scope.define(node.name.name, { kind: "value", value, what: node.mutable ? "a `var`" : "a `let`" });
+  if (!defined) cx.report("E_DUPLICATE", node.name.span, `\`${node.name.name}\` is declared twice in one block; choose another name`);
+}
+
+/** `if` as a statement, or (last in a block) as a value. */
+function ifElse(cx: Context, node: IfStatement, hint: NType | undefined, wanted: boolean): Val {
+  const test = evaluate(cx, node.condition, BOOL_TYPE);
+  const run = (block: Block | undefined, type: NType | undefined): Val => {
+    if (block === undefined) return NONE;
+    if (wanted) return evaluateBlock(cx, block, type);
+    execute(cx, block);
+    return NONE;
+  };
+  if (test.kind === "truth") return run(test.value ? node.then : node.else, hint);
+  const term = condition(cx, test, node.condition.span, "the condition of `if`") ?? build.TRUE;
+  return alternatives(
+    cx,
+    [
+      { condition: term, path: [term], span: node.then.span, flexible: false, run: (type) => run(node.then, type) },
+      {
+        condition: build.TRUE,
+        path: [build.not(term)],
+        span: node.else?.span ?? node.span,
+        flexible: false,
+        run: (type) => run(node.else, type),
+      },
+    ],
+    hint,
+    wanted,
+    "the other branch of `if`",
+  );
+}
+
+function executeFor(cx: Context, node: ForStatement): void {
+  const from = bound(cx, node.from);
+  const to = bound(cx, node.to);
+  if (from === undefined || to === undefined) return;
+  if (to - from > BigInt(MAX_UNROLL)) {
+    cx.report("E_LOOP", node.span, `the loop runs ${to - from} times; loops are unrolled, at most ${MAX_UNROLL} times`);
+    return;
+  }
+  for (let i = from; i < to; i++) {
+    cx.scoped(() => {
+      cx.scope.define(node.variable.name, { kind: "value", value: integer(i), what: "a loop's variable" });
+      execute(cx, node.body);
+    });
+  }
+}
+
+function bound(cx: Context, node: Expression): bigint | undefined {
+  const value = evaluate(cx, node, undefined);
+  if (value.kind === "int") return value.value;
+  if (value.kind === "typed" && value.type.kind === "bits" && value.terms[0]?.op === "const") return value.terms[0].value;
+  if (value.kind !== "wrong")
+    cx.report("E_LOOP", node.span, `a loop is unrolled, so its bounds must be constants; \`${cx.text(node.span)}\` is known only when the machine runs`);
+  return undefined;
+}
+
+function raise(cx: Context, node: RaiseStatement): void {
+  const { trap } = cx.world;
+  const declaration = trap?.table.traps.find((t) => t.name === node.trap.name);
+  if (declaration === undefined) {
+    for (const a of node.arguments) evaluate(cx, a, undefined);
+    const known = trap?.table.traps.map((t) => t.name) ?? [];
+    cx.report("E_TRAP", node.trap.span, `no trap \`${node.trap.name}\` is declared${didYouMean(node.trap.name, known)}; declare it under \`traps:\``);
+    cx.dead = true;
+    return;
+  }
+  if (!cx.permissions.raise) {
+    cx.report("E_RAISE", node.span, "a trap can be raised only by a transition or an instruction, not here");
+    return;
+  }
+  if (node.arguments.length !== declaration.parameters.length) {
+    const names = declaration.parameters.map((p) => p.name).join(", ");
+    cx.report("E_ARGUMENTS", node.span, `the trap \`${declaration.name}\` takes ${declaration.parameters.length} arguments (${names}), not ${node.arguments.length}`);
+    cx.dead = true;
+    return;
+  }
+  const args: Term[] = [];
+  node.arguments.forEach((argument, i) => {
+    const parameter = declaration.parameters[i];
+    if (parameter === undefined) return;
+    const value = coerce(cx, evaluate(cx, argument, parameter.type), parameter.type, argument.span, `\`${parameter.name}\` of the trap \`${declaration.name}\``);
+    if (value !== undefined) args.push(single(value));
+  });
+  if (args.length === declaration.parameters.length) cx.raise(build.TRUE, declaration.name, args);
+  cx.dead = true;
+}
+
+/** A value that the definition leaves open becomes a parameter of the transition. */
+function choose(cx: Context, node: ChooseStatement): void {
+  const type = typeOf(cx, node.type);
+  let value: Val = WRONG;
+  const { choices } = cx.permissions;
+  if (choices === undefined) {
+    cx.report("E_CHOOSE", node.span, "a choice can be made only by a transition or an instruction, not here");
+  } else if (type !== undefined && !isScalar(type)) {
+    cx.report("E_TYPE", node.type.span, `a choice is of bits, bool or an enum, not ${typeToString(type)}`);
+  } else if (type !== undefined) {
+    const taken = choices.list.filter((c) => c.name === node.name.name || c.name.startsWith(`${node.name.name}.`)).length;
+    const name = taken === 0 ? node.name.name : `${node.name.name}.${taken + 1}`;
+    const term = build.variable(`${choices.owner}(${name})`, scalarSort(type));
+    choices.list.push({ name, type, term });
+    value = typed(type, inRange(type, term));
+  }
+  if (!cx.scope.define(node.name.name, { kind: "value", value, what: "a choice" }))
+    cx.report("E_DUPLICATE", node.name.span, `\`${node.name.name}\` is declared twice in one block; choose another name`);
+}
+
+/** A choice of an enum is one of its members, whatever bits are chosen. */
+function inRange(type: NType, term: Term): Term {
+  if (type.kind !== "enum" || type.members.length === 2 ** scalarWidth(type)) return term;
+  const last = build.constant(scalarWidth(type), BigInt(type.members.length - 1));
+  return build.ite(build.ule(term, last), term, build.constant(scalarWidth(type), 0n));
+}
+
+function assign(cx: Context, node: AssignStatement): void {
+  const { target } = node;
+  const part = target.kind === "slice" || target.kind === "access" || target.kind === "index" ? target : undefined;
+  const whole = placeOf(cx, target);
+  if (whole.kind === "place") {
+    const { place } = whole;
+    const allowed = assignable(cx, target, place);
+    const value = coerce(cx, evaluate(cx, node.value, place.type), place.type, node.value.span, `\`${cx.text(target.span)}\``);
+    if (allowed && value !== undefined) writePlace(cx, place, value);
+    return;
+  }
+  if (whole.kind === "wrong") {
+    evaluate(cx, node.value, undefined);
+    return;
+  }
+  const base = part === undefined ? whole : placeOf(cx, part.base);
+  if (part === undefined || base.kind !== "place") {
+    evaluate(cx, node.value, undefined);
+    if (base.kind !== "wrong") notAssignable(cx, part?.base ?? target);
+    return;
+  }
+  if (!assignable(cx, part.base, base.place)) {
+    evaluate(cx, node.value, undefined);
+    return;
+  }
+  switch (part.kind) {
+    case "slice":
+      return assignSlice(cx, part, base.place, node.value);
+    case "index":
+      return assignBit(cx, part, base.place, node.value);
+    case "access":
+      return assignMemory(cx, part, base.place, node.value);
+    default:
+      return unreachable(part);
+  }
+}
+
+function assignable(cx: Context, node: Expression, place: Place): boolean {
+  if (place.state === undefined) return true;
+  if (place.state.name === "trap") {
+    cx.report("E_ASSIGN", node.span, "`trap` is set by `raise`, not assigned");
+    return false;
+  }
+  if (!cx.permissions.assign) {
+    cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is state and cannot be assigned here; copy it with \`var\` first`);
+    return false;
+  }
+  return true;
+}
+
+function notAssignable(cx: Context, node: Expression): void {
+  let root = node;
+  while (root.kind === "field" || root.kind === "index" || root.kind === "slice" || root.kind === "access") root = root.base;
+  if (root.kind !== "name") {
+    cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is no place that can be assigned`);
+    return;
+  }
+  const { name } = root;
+  const binding = cx.scope.get(name);
+  if (binding?.kind === "value") {
+    if (binding.value.kind === "wrong") return;
+    cx.report("E_ASSIGN", root.span, `\`${name}\` is ${binding.what} and keeps its value; declare it with \`var\``);
+  } else if (cx.unit.parameters.has(name) || cx.world.constants.has(name)) {
+    cx.report("E_ASSIGN", root.span, `\`${name}\` is a constant and cannot be assigned`);
+  } else if (binding !== undefined || cx.world.state.has(name)) {
+    // The root is assignable and the path through it is not: reading it says what is wrong.
+    const value = evaluate(cx, node, undefined);
+    if (value.kind !== "wrong") cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is no place that can be assigned`);
+  } else {
+    cx.report("E_UNKNOWN", root.span, `unknown name \`${name}\`${didYouMean(name, knownNames(cx))}; a new name is declared with \`let\` or \`var\``);
+  }
+}
+
+function assignSlice(cx: Context, node: Extract<Expression, { kind: "slice" }>, place: Place, valueNode: Expression): void {
+  const old = readPlace(cx, place);
+  const bounds = sliceBounds(cx, node, old);
+  const type = bounds === undefined ? undefined : bitsType(bounds.hi - bounds.lo + 1);
+  const value = evaluate(cx, valueNode, type);
+  if (bounds === undefined || type === undefined) return;
+  const bits = coerce(cx, value, type, valueNode.span, `\`${cx.text(node.span)}\``);
+  if (bits !== undefined) writePlace(cx, place, replaceBits(old, bounds.hi, bounds.lo, single(bits)));
+}
+
+function replaceBits(old: TypedValue, hi: number, lo: number, bits: Term): TypedValue {
+  const term = single(old);
+  const width = term.sort.kind === "bits" ? term.sort.width : 1;
+  const parts: Term[] = [];
+  if (hi < width - 1) parts.push(build.extract(term, width - 1, hi + 1));
+  parts.push(bits);
+  if (lo > 0) parts.push(build.extract(term, lo - 1, 0));
+  return typed(old.type, parts.length === 1 ? bits : build.concat(...parts));
+}
+
+function assignBit(cx: Context, node: Extract<Expression, { kind: "index" }>, place: Place, valueNode: Expression): void {
+  const old = readPlace(cx, place);
+  const value = coerce(cx, evaluate(cx, valueNode, bitsType(1)), bitsType(1), valueNode.span, `\`${cx.text(node.span)}\``);
+  const { type } = old;
+  if (type.kind !== "bits") {
+    // Reading it says what is wrong with it.
+    evaluate(cx, node, undefined);
+    return;
+  }
+  const at = evaluate(cx, node.index, undefined);
+  if (at.kind === "int") {
+    if (at.value < 0n || at.value >= BigInt(type.width)) {
+      cx.report("E_RANGE", node.index.span, `\`${cx.text(node.base.span)}\` has bits 0 to ${type.width - 1}; there is no bit ${at.value}`);
+    } else if (value !== undefined) {
+      writePlace(cx, place, replaceBits(old, Number(at.value), Number(at.value), single(value)));
+    }
+    return;
+  }
+  if (at.kind !== "typed" || at.type.kind !== "bits") {
+    if (at.kind !== "wrong") cx.report("E_TYPE", node.index.span, "a bit is chosen by bits");
+    return;
+  }
+  if (value === undefined) return;
+  // Clear the bit, then set it to the value: an index past the width shifts both out.
+  const width = Math.max(type.width, at.type.width);
+  const by = build.zext(single(at), width);
+  const fit = (t: Term): Term => build.extract(t, type.width - 1, 0);
+  const mask = fit(build.shl(build.constant(width, 1n), by));
+  const bit = fit(build.shl(build.zext(single(value), width), by));
+  writePlace(cx, place, typed(type, build.bvor(build.bvand(single(old), build.bvnot(mask)), bit)));
+}
+
+function assignMemory(cx: Context, node: Extract<Expression, { kind: "access" }>, place: Place, valueNode: Expression): void {
+  const at = memoryAccess(cx, node, readPlace(cx, place));
+  const type = at === undefined ? undefined : bitsType(at.bytes * 8);
+  const value = evaluate(cx, valueNode, type);
+  if (at === undefined || type === undefined) return;
+  const bits = coerce(cx, value, type, valueNode.span, `\`${cx.text(node.span)}\``);
+  if (bits === undefined) return;
+  // A load on the right may have faulted first.
+  if (place.state?.faults.store !== undefined) faultUnless(cx, at, "store", place.state.faults.store);
+  writePlace(cx, place, typed(place.type, build.write(at.memory, at.address, at.bytes, single(bits))));
+}

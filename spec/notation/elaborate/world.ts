@@ -1,0 +1,102 @@
+/**
+ * What the strings of a machine can name besides their own locals: state, types, constants, functions, traps. Types and
+ * constants are worked out when first asked for, so that their order does not matter.
+ */
+import type { EnumType, Parameter, ScalarType } from "../../../refinement/machine.js";
+import type { Term } from "../../../refinement/terms/term.js";
+import type { Block, Signature, TypeNode } from "../syntax/ast.js";
+import type { SourceText } from "../yaml/source-text.js";
+import type { NType, TrapTable, TrapType } from "./types.js";
+import type { Val } from "./value.js";
+
+/** One string of the notation, and the parameters its file sees. */
+export interface Unit {
+  readonly source: SourceText;
+  readonly parameters: ReadonlyMap<string, Val>;
+}
+
+export interface FunctionDeclaration {
+  readonly name: string;
+  readonly signature: Signature;
+  /** Where the signature stands. */
+  readonly unit: Unit;
+  readonly body: Block;
+  readonly bodyUnit: Unit;
+}
+
+export interface UninterpretedDeclaration {
+  readonly name: string;
+  readonly parameters: readonly ScalarType[];
+  readonly result: ScalarType;
+}
+
+/** A root state variable, before it is flattened. */
+export interface StateDeclaration {
+  readonly name: string;
+  readonly type: NType;
+  readonly fixed: ReadonlyMap<number, bigint>;
+  readonly faults: { readonly load?: string | undefined; readonly store?: string | undefined; readonly fetch?: string | undefined };
+  /** Flattened variable → the term for its value in the state before. */
+  readonly terms: ReadonlyMap<string, Term>;
+}
+
+/** A type or constant: what it is once worked out, and the text to work it out from. */
+export interface TypeDeclaration {
+  readonly name: string;
+  readonly node: TypeNode;
+  readonly unit: Unit;
+}
+export interface ConstantDeclaration {
+  readonly name: string;
+  readonly type: { readonly node: TypeNode; readonly unit: Unit } | undefined;
+  readonly block: Block;
+  readonly unit: Unit;
+}
+
+export interface World {
+  readonly state: ReadonlyMap<string, StateDeclaration>;
+  readonly types: ReadonlyMap<string, TypeDeclaration>;
+  readonly constants: ReadonlyMap<string, ConstantDeclaration>;
+  readonly functions: ReadonlyMap<string, FunctionDeclaration>;
+  readonly uninterpreted: ReadonlyMap<string, UninterpretedDeclaration>;
+  /** The type of `trap`, in a machine with traps. */
+  readonly trap: TrapType | undefined;
+  /** Functions that (transitively) call themselves: reported, and not to be inlined. */
+  readonly recursive: ReadonlySet<string>;
+  /** Worked-out types and constants; undefined while being worked out. */
+  readonly knownTypes: Map<string, NType | undefined>;
+  readonly knownConstants: Map<string, Val | undefined>;
+  /** Member → the declared enums that have it. */
+  readonly members: Map<string, EnumType[]>;
+}
+
+export function emptyWorld(): World {
+  return {
+    state: new Map(),
+    types: new Map(),
+    constants: new Map(),
+    functions: new Map(),
+    uninterpreted: new Map(),
+    trap: undefined,
+    recursive: new Set(),
+    knownTypes: new Map(),
+    knownConstants: new Map(),
+    members: new Map(),
+  };
+}
+
+export function trapTable(trap: TrapType | undefined): TrapTable | undefined {
+  return trap?.table;
+}
+
+/** What a body may do besides computing. */
+export interface Permissions {
+  /** Assign state variables. */
+  readonly assign: boolean;
+  /** `raise`, and accesses to memory that fault. */
+  readonly raise: boolean;
+  /** `choose`: the prefix of the choice's variable (`transition`), or undefined where there can be none. */
+  readonly choices: { readonly owner: string; readonly list: Parameter[] } | undefined;
+}
+
+export const PURE: Permissions = { assign: false, raise: false, choices: undefined };

@@ -1,0 +1,123 @@
+/**
+ * The text of a machine, with everything it extends: each section's entries, parsed, in order of declaration, each with the
+ * parameters its file sees. Nothing is checked yet beyond the form.
+ */
+import type { Place } from "../../../refinement/errors.js";
+import type { Unit } from "../elaborate/world.js";
+import type { Block, Signature, TypeNode } from "../syntax/ast.js";
+import type { SourceText } from "../yaml/source-text.js";
+import type { YamlScalar } from "../yaml/tree.js";
+
+export interface TypeEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly node: TypeNode;
+  readonly unit: Unit;
+}
+
+export interface ConstantEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly type: { readonly node: TypeNode; readonly unit: Unit } | undefined;
+  readonly block: Block;
+  readonly unit: Unit;
+}
+
+export interface StateEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly node: TypeNode;
+  readonly unit: Unit;
+  readonly fixed: readonly { readonly index: YamlScalar; readonly value: YamlScalar }[];
+  readonly faults: { readonly fetch?: YamlScalar; readonly load?: YamlScalar; readonly store?: YamlScalar };
+}
+
+export interface FunctionEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly signature: Signature;
+  readonly unit: Unit;
+  readonly body: Block;
+  readonly bodyUnit: Unit;
+}
+
+export interface UninterpretedEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly signature: Signature;
+  readonly unit: Unit;
+  /** The result's type where it stands as the entry's value. */
+  readonly result: { readonly node: TypeNode; readonly unit: Unit } | undefined;
+}
+
+export interface TrapEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly signature: Signature;
+  readonly unit: Unit;
+  readonly cause: number | undefined;
+}
+
+export interface BlockEntry {
+  readonly block: Block;
+  readonly unit: Unit;
+  readonly place: Place;
+}
+
+export interface InstructionEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly encoding: SourceText | undefined;
+  readonly assembly: YamlScalar | undefined;
+  readonly execute: BlockEntry | undefined;
+  readonly except: BlockEntry | undefined;
+  readonly where: BlockEntry | undefined;
+  readonly operands: YamlScalar | undefined;
+}
+
+export interface TransitionEntry {
+  readonly name: string;
+  readonly place: Place;
+  readonly signature: Signature;
+  readonly unit: Unit;
+  readonly guard: BlockEntry | undefined;
+  readonly effect: BlockEntry | undefined;
+}
+
+export interface FetchEntry {
+  readonly place: Place;
+  readonly from: BlockEntry | undefined;
+  readonly length: bigint | undefined;
+  readonly lengthPlace: Place;
+  readonly illegal: BlockEntry | undefined;
+}
+
+export interface RegistersEntry {
+  readonly file: string;
+  readonly place: Place;
+  readonly names: readonly string[];
+}
+
+export interface Definition {
+  readonly name: string;
+  readonly title: string;
+  readonly source: string | undefined;
+  readonly file: string;
+  readonly place: Place;
+  readonly partial: boolean;
+  readonly decoder: { readonly name: string; readonly place: Place } | undefined;
+  readonly types: readonly TypeEntry[];
+  readonly constants: readonly ConstantEntry[];
+  readonly state: readonly StateEntry[];
+  readonly functions: readonly FunctionEntry[];
+  readonly uninterpreted: readonly UninterpretedEntry[];
+  readonly traps: readonly TrapEntry[];
+  readonly init: readonly BlockEntry[];
+  readonly instructions: readonly InstructionEntry[];
+  readonly transitions: readonly TransitionEntry[];
+  readonly fetch: FetchEntry | undefined;
+  readonly next: BlockEntry | undefined;
+  readonly registers: readonly RegistersEntry[];
+  /** Files read, in order, with their texts, and parameters and edits as text: what the digest is of. */
+  readonly digested: readonly string[];
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import { Simulator } from "../../../refinement/compile/simulator.js";
+import { stepAny } from "../../../refinement/execute/concrete.js";
+import type { State } from "../../../refinement/execute/state.js";
+import type { Machine } from "../../../refinement/machine.js";
+import * as t from "../../../refinement/terms/build.js";
+import { MemoryValue, type Value, valueEquals } from "../../../refinement/terms/value.js";
+import { handmadeRv64 } from "./handmade.js";
+import { Random } from "./random-terms.js";
+import { randomState, randomWord } from "./states.js";
+
+/** What differs, in words; undefined where the states are equal. */
+function difference(machine: Machine, expected: State, got: State): string | undefined {
+  for (const v of machine.variables) {
+    const [a, b] = [expected.get(v.name), got.get(v.name)];
+    if (a === undefined || b === undefined || !valueEquals(a, b)) return `${v.name}: ${show(a)} expected, got ${show(b)}`;
+  }
+  return undefined;
+}
+
+function show(value: Value | undefined): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "bigint") return value.toString(16);
+  if (value instanceof MemoryValue) return [...value.written()].map(([a, b]) => `${a.toString(16)}:${b}`).join(" ").slice(0, 300);
+  return value.elements.map((e) => e.toString(16)).join(" ");
+}
+
+/** Runs `simulator` and the reference from the same state; what differs after `steps`. */
+function compare(machine: Machine, simulator: Simulator, state: State, steps: number): string | undefined {
+  let expected = state;
+  let done = 0;
+  while (done < steps) {
+    const next = stepAny(machine, expected);
+    if (next === undefined) break;
+    expected = next.state;
+    done++;
+  }
+  simulator.load(state);
+  const outcome = simulator.run(steps);
+  if (outcome.steps !== done) return `${done} steps expected, got ${outcome.steps} (${outcome.reason})`;
+  return difference(machine, expected, simulator.state());
+}
+
+const CASES = 60;
+
+describe("the simulator agrees with the reference evaluator", () => {
+  const machine = handmadeRv64();
+  const simulator = new Simulator(machine);
+  const instructions = machine.instructionSet?.instructions ?? [];
+
+  it.each(instructions.map((i) => [i.name, i] as const))("%s", (_, instruction) => {
+    const random = new Random(instructions.indexOf(instruction));
+    for (let i = 0; i < CASES; i++) {
+      const state = randomState(random, machine, randomWord(random, instruction));
+      expect(compare(machine, simulator, state, 1)).toBeUndefined();
+    }
+  });
+
+  it("on words that are no instruction", () => {
+    const random = new Random(3);
+    for (let i = 0; i < CASES; i++) {
+      const state = randomState(random, machine, random.bits(32));
+      expect(compare(machine, simulator, state, 1)).toBeUndefined();
+    }
+  });
+
+  it("on random programs, self-modifying ones included", () => {
+    const random = new Random(4);
+    for (let i = 0; i < 40; i++) {
+      let state = new Map(randomState(random, machine, randomWord(random, random.pick(instructions))));
+      const at = state.get("pc");
+      let memory = state.get("mem");
+      if (typeof at !== "bigint" || !(memory instanceof MemoryValue)) throw new TypeError();
+      for (let k = 0; k < 24; k++) memory = memory.store(at + BigInt(4 * k - 16), 4, randomWord(random, random.pick(instructions)));
+      state = new Map([...state, ["mem", memory]]);
+      expect(compare(machine, simulator, state, 30)).toBeUndefined();
+    }
+  });
+});
+
+describe("the comparison can fail", () => {
+  it.each([
+    ["a result", "add", "x", "x"],
+    ["a wide multiplication", "mulhu", "x", "x"],
+    ["a store's width", "sw", "mem", "mem"],
+    ["a trap that is forgotten", "lw", "trap", "pc"],
+  ])("on %s", (_, wrong, variable, first) => {
+    const right = handmadeRv64();
+    const broken = handmadeRv64((name, original, o) => {
+      if (name !== wrong) return original;
+      if (variable === "trap") return { raises: [], assigns: original.assigns };
+      const assigns = new Map(original.assigns);
+      const value = assigns.get(variable);
+      if (value === undefined) return original;
+      const [base, , stored] = value.args;
+      if (value.sort.kind === "memory" && base !== undefined && stored !== undefined && value.args[1] !== undefined) {
+        assigns.set(variable, t.write(base, value.args[1], 2, t.extract(stored, 15, 0)));
+      } else {
+        const x = t.variable("x", value.sort);
+        assigns.set(variable, t.store(x, o.rd, t.bvxor(t.select(value, o.rd), t.constant(64, 4n))));
+      }
+      return { raises: original.raises, assigns };
+    });
+    const simulator = new Simulator(broken);
+    const instruction = right.instructionSet?.instructions.find((i) => i.name === wrong);
+    if (instruction === undefined) throw new TypeError();
+    const random = new Random(11);
+    const found = Array.from({ length: CASES }, () =>
+      compare(right, simulator, randomState(random, right, randomWord(random, instruction)), 1),
+    ).find((d) => d !== undefined);
+    expect(found).toContain(`${first}:`);
+  });
+});
