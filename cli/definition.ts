@@ -1,14 +1,14 @@
 /** A definition as its author wrote it, for showing: strings where the notation reads terms. */
 import { readFile } from "node:fs/promises";
 import { resolve, dirname, basename } from "node:path";
-import { parseDocument } from "yaml";
-import { prepare } from "../spec/notation/yaml/signatures.js";
 import type { Entry, Project } from "./project.js";
 
 export type Definition = Readonly<Record<string, unknown>>;
 
 /** A file in error shows what can be read of it: `check` says what is wrong. */
 export async function readDefinition(file: string): Promise<Definition> {
+  const { parseDocument } = await import("yaml");
+  const { prepare } = await import("../spec/notation/yaml/signatures.js");
   try {
     const document = parseDocument(prepare(await readFile(file, "utf8")).text, { strict: false, logLevel: "silent" });
     return record(document.toJS({ maxAliasCount: 100 }));

@@ -49,11 +49,12 @@ const PATH_MISTAKES: Readonly<Record<string, string>> = {
   ELOOP: "its symbolic links go round in a circle",
 };
 
-/** A path that the operating system refuses is the user's to mend. */
-export function pathMistake(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error) || !("path" in error)) return undefined;
+/** A path that the operating system refuses is the user's to mend. `path` is for errors that do not say which. */
+export function pathMistake(error: unknown, path?: string): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  const which = "path" in error ? String(error.path) : path;
   const why = PATH_MISTAKES[String(error.code)];
-  return why === undefined ? undefined : `${String(error.path)}: ${why}`;
+  return why === undefined || which === undefined ? undefined : `${which}: ${why}`;
 }
 
 function defect(error: unknown): string {

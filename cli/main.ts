@@ -13,7 +13,9 @@ import { addList } from "./commands/list.js";
 import { addReplay } from "./commands/replay.js";
 import { addRun } from "./commands/run.js";
 import { exit, WRONG_USE } from "./exit.js";
+import { report } from "./failure.js";
 import { version } from "./package.js";
+import { Output } from "./terminal/output.js";
 
 const program = new Command("commute")
   .description("Checks that a virtual machine keeps its promise: does the diagram commute?")
@@ -44,7 +46,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USE;
+  else process.exitCode = report(error, new Output({ color: true }));
 }
 await exit();

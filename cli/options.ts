@@ -1,5 +1,5 @@
 /** Values of options, checked when the command line is read. */
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** `10s`, `500ms`, `2m`, `1h`: milliseconds. */
 export function durationOption(text: string): number {
@@ -35,9 +35,14 @@ export function listOption<T extends string>(members: readonly T[]): (text: stri
 }
 
 /** An address: decimal, 0x… or 0b…. */
-export function addressOption(text: string): bigint {
+function addressOption(text: string): bigint {
   if (!/^(\d+|0[xX][0-9a-fA-F]+|0[bB][01]+)$/.test(text.trim())) {
     throw new InvalidArgumentError("Write an address such as 0x10000.");
   }
   return BigInt(text.trim());
+}
+
+/** Where assembly stands. (Help shows defaults as JSON, which has no big integers.) */
+export function pcOption(): Option {
+  return new Option("--pc <ADDRESS>", "address of the first instruction").argParser(addressOption).default(0n, "0");
 }

@@ -12,7 +12,7 @@ export interface Entry {
   readonly name: string;
   /** Absolute path. */
   readonly file: string;
-  /** It came with commute, rather than from the user's project. */
+  /** It came with commute, and is not of the project at hand. */
   readonly isBuiltIn: boolean;
 }
 
@@ -39,7 +39,7 @@ const PARTIAL = /^partial:[ \t]+true\b/m;
 export async function discover(folder: string = process.cwd()): Promise<Project> {
   const home = packageRoot();
   for (let root = resolve(folder); ; root = dirname(root)) {
-    const own = ROOMS.some((room) => existsSync(join(root, room))) ? await definitions(root, root === home) : [];
+    const own = ROOMS.some((room) => existsSync(join(root, room))) ? await definitions(root, false) : [];
     if (own.length > 0) {
       const builtIn = root === home ? [] : await definitions(home, true);
       return project(root, join(root, ".commute"), [...own, ...builtIn]);
@@ -164,5 +164,6 @@ export function nearest(text: string, names: readonly string[]): string | undefi
 /** A path as a user would write it here. */
 export function show(file: string): string {
   const path = relative(process.cwd(), file);
-  return path === "" ? "." : path.startsWith(`..${sep}..${sep}..`) ? file : path;
+  if (path === "") return ".";
+  return path.startsWith(`..${sep}`) && path.length >= file.length ? file : path;
 }

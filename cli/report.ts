@@ -1,51 +1,79 @@
-/** A refinement's verdicts for a reader: grouped, counted, with what they rest on. */
+/** A refinement's verdicts for a reader: a table of kinds of obligation by method, what is not well by name, what it rests on. */
 import type { ObligationReport, RefinementReport } from "../refinement/campaign/report.js";
-import { isGood } from "../refinement/verdict.js";
+import { isGood, type Method } from "../refinement/verdict.js";
 import type { Colors } from "./terminal/output.js";
 import { duration } from "./terminal/progress.js";
 import { table } from "./terminal/table.js";
 import { colorOf } from "./terminal/verdict-color.js";
 
-/** The lines for one refinement. Where all is well obligations appear as groups; one that is not appears by name. */
+const METHODS: readonly Method[] = ["prove", "explore", "test"];
+
 export function renderRefinement(report: RefinementReport, colors: Colors): string[] {
   const { bold, dim, yellow } = colors;
   const fault = report.fault === undefined ? "" : yellow(` with the seeded fault ${report.fault}`);
   const head = `${bold(report.name)}${fault}  ${dim(report.title)}`;
   if (report.skipped !== undefined) {
-    const missing = report.skipped.map(({ program, remedy }) => `    ${program} is not installed: ${remedy}`);
-    return [head, `  ${yellow("skipped")}`, ...missing];
+    const missing = report.skipped.map(({ program, remedy }) => `${program} is not installed: ${remedy}`);
+    return [head, `  ${yellow("skipped")}: ${missing.join("; ")}`];
   }
-  const rows = groups(report.obligations).map((group) => [
-    group.name,
-    group.method,
-    tally(group.members, (o) => o.verdict, (verdict, text) => colorOf(colors, verdict)(text)),
-    tally(group.members, (o) => o.by, (_, text) => dim(text)),
-    duration(group.members.reduce((sum, o) => sum + o.ms, 0) / 1000),
-  ]);
-  const body = table([["obligation", "method", "verdict", "by", "time"].map(dim), ...rows], ["left", "left", "left", "left", "right"]);
   return [
     head,
-    ...body.map((line) => `  ${line}`),
+    ...verdictTable(report.obligations, colors).map((line) => `  ${line}`),
     ...report.obligations.filter((o) => !isGood(o.verdict)).map((o) => `  ${problem(o, colors)}`),
-    ...report.assumptions.map((text) => `  ${dim("assumes")} ${text}`),
+    ...(report.assumptions.length === 0 ? [dim("  assumes nothing")] : report.assumptions.map((text) => `  ${dim("assumes")} ${text}`)),
     `  ${conclusion(report, colors)}`,
   ];
 }
 
-/** `holds: 40 proved (31 by rewriting), 3 tested, from the cache` */
-export function conclusion(report: RefinementReport, colors: Colors): string {
+function verdictTable(obligations: readonly ObligationReport[], colors: Colors): string[] {
+  const methods = METHODS.filter((m) => obligations.some((o) => o.method === m));
+  const kinds = [...new Set(obligations.map(kindOf))];
+  const rows = kinds.map((kind) => {
+    const cells = methods.map((method) => obligations.filter((o) => o.method === method && kindOf(o) === kind));
+    return [kind, ...cells.map((members) => cell(members, colors))];
+  });
+  const totals = methods.map((method) => colors.dim(total(obligations.filter((o) => o.method === method))));
+  return table([["obligation", ...methods].map(colors.dim), ...rows, ["", ...totals]]);
+}
+
+/** `commute/cycle/addi` → `commute`; the obligations of a black box by program and instruction likewise. */
+function kindOf({ name }: ObligationReport): string {
+  return name.split("/")[0] ?? name;
+}
+
+/** `20 proved: 18 rewrite, 2 z3-wasm`; the number left out where it is one. */
+function cell(members: readonly ObligationReport[], colors: Colors): string {
+  if (members.length === 0) return "";
+  const verdicts = count(members.map((o) => o.verdict)).map(([verdict, n]) => {
+    const isFamily = members.length === 1 && members[0]?.name.endsWith("/*") === true;
+    const text = members.length === 1 ? verdict : `${n} ${verdict}`;
+    return colorOf(colors, verdict)(isFamily ? `all ${verdict}` : text);
+  });
+  const by = count(members.filter((o) => o.method === "prove").map((o) => o.by));
+  const how = by.map(([name, n]) => (by.length === 1 ? name : `${n} ${name}`)).join(", ");
+  return how === "" ? verdicts.join(", ") : `${verdicts.join(", ")} ${colors.dim(`(${how})`)}`;
+}
+
+/** What a method did as a whole: `33 in 12 s`, `6,144 states in 1.1 s`, `4,000 cases in 11 s`. */
+function total(members: readonly ObligationReport[]): string {
+  const counts = members.flatMap((o) => (o.count === undefined ? [] : [o.count]));
+  const [unit] = members.flatMap((o) => (o.count === undefined ? [] : [o.by]));
+  const amount = unit === undefined ? `${members.length}` : `${Math.max(...counts).toLocaleString("en-US")} ${unit}`;
+  return `${amount} in ${duration(members.reduce((sum, o) => sum + o.ms, 0) / 1000)}`;
+}
+
+/** `holds: 40 proved (31 by rewriting), 3 tested, all from the cache` */
+function conclusion(report: RefinementReport, colors: Colors): string {
   const { obligations, verdict } = report;
   const byRewriting = obligations.filter((o) => o.verdict === "proved" && o.by === "rewrite").length;
   const parts = count(obligations.map((o) => o.verdict)).map(
     ([name, n]) => `${n} ${name}${name === "proved" && byRewriting > 0 ? ` (${byRewriting} by rewriting)` : ""}`,
   );
-  const seeds = [...new Set(obligations.flatMap((o) => (o.seed === undefined ? [] : [o.seed])))];
-  const tested = obligations.some((o) => o.verdict === "tested") ? `, seed ${seeds.join(", ")}` : "";
   const cached = obligations.filter((o) => o.cached === true).length;
   const from =
     cached === 0 ? "" : cached === obligations.length ? ", all from the cache" : `, ${cached} from the cache`;
   const what = parts.length === 0 ? "no obligation was checked" : parts.join(", ");
-  return `${colors.bold(colorOf(colors, verdict)(verdict))}: ${what}${tested}${from}`;
+  return `${colors.bold(colorOf(colors, verdict)(verdict))}: ${what}${from}`;
 }
 
 function problem(o: ObligationReport, colors: Colors): string {
@@ -54,43 +82,8 @@ function problem(o: ObligationReport, colors: Colors): string {
   return `${colorOf(colors, o.verdict)(o.verdict)} ${o.name} (${o.method}, ${o.by})${reason}${saved}`;
 }
 
-interface Group {
-  readonly name: string;
-  readonly method: string;
-  readonly members: readonly ObligationReport[];
-}
-
-/** Obligations that differ in the last of three parts of their names belong together: `commute/cycle/addi`, `…/sub`, … */
-function groups(obligations: readonly ObligationReport[]): Group[] {
-  const found = new Map<string, ObligationReport[]>();
-  for (const o of obligations) {
-    const key = `${o.method} ${o.name.split("/").slice(0, 2).join("/")}`;
-    const members = found.get(key);
-    if (members === undefined) found.set(key, [o]);
-    else members.push(o);
-  }
-  return [...found.values()].map((members) => {
-    const first = members[0]?.name ?? "";
-    return {
-      name: members.length === 1 ? first : `${first.split("/").slice(0, 2).join("/")}/… (${members.length})`,
-      method: members[0]?.method ?? "",
-      members,
-    };
-  });
-}
-
-function tally<K extends string>(
-  members: readonly ObligationReport[],
-  key: (o: ObligationReport) => K,
-  paint: (key: K, text: string) => string,
-): string {
-  const counted = count(members.map(key));
-  return counted.map(([name, n]) => paint(name, counted.length === 1 ? name : `${n} ${name}`)).join(", ");
-}
-
 function count<K extends string>(names: readonly K[]): [K, number][] {
   const counted = new Map<K, number>();
   for (const name of names) counted.set(name, (counted.get(name) ?? 0) + 1);
   return [...counted];
 }
-

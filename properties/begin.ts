@@ -14,17 +14,14 @@ import { anatomyOf, valueAt } from "./anatomy.js";
 import { addressOf, encodeProgram, type Program, writeProgram } from "./program.js";
 import { running, type Start } from "./start.js";
 
-/** Of the guest: a run begins in γ of it. */
-export function guestStateOf(refinement: MachineRefinement, program: Program, start: Start): State {
-  return withProgram(refinement.guest, running(start), program);
-}
-
 /** γ(a), where the refinement gives γ. */
 export function hostStateOf(refinement: MachineRefinement, guest: State): State | undefined {
   return refinement.concretize === undefined ? undefined : concretize(refinement, refinement.concretize, guest);
 }
 
-function withProgram(machine: Machine, state: State, program: Program): State {
+/** A state of an instruction set with a program where its program counter points; of another machine, the state. */
+export function stateWithProgram(machine: Machine, program: Program, beginning: Start): State {
+  const state = running(beginning);
   const anatomy = anatomyOf(machine);
   if (anatomy === undefined) return state;
   const start = counterIn(state, anatomy.programCounter.name);

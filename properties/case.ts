@@ -2,6 +2,7 @@
  * A case of a lockstep campaign: a program, where it starts and how it is scheduled. Everything a run depends on, so
  * that the same case always runs the same, and shrinks part by part.
  */
+import { withPermissions } from "../refinement/counterexample-state.js";
 import { abstract, checkInitial, checkInverse, outside, type Violation } from "../refinement/execute/commute.js";
 import { environment } from "../refinement/execute/concrete.js";
 import type { State } from "../refinement/execute/state.js";
@@ -10,12 +11,14 @@ import { Evaluator } from "../refinement/terms/evaluate.js";
 import type { Drawn } from "./arbitraries/drawn.js";
 import { schedules } from "./arbitraries/schedules.js";
 import { states } from "./arbitraries/states.js";
-import { guestStateOf, hostStateOf, initialHostState } from "./begin.js";
+import { anatomyOf } from "./anatomy.js";
+import { counterIn, hostStateOf, initialHostState, stateWithProgram } from "./begin.js";
 import { CoverageCounter } from "./coverage.js";
-import type { Program } from "./program.js";
+import { type Program, readProgram, writeProgram } from "./program.js";
 import { type Failure, type Limits, type Outcome, run } from "./run.js";
-import { nextStep, type Schedulable, type Schedule, schedulable } from "./schedule.js";
-import type { Start } from "./start.js";
+import { type Schedulable, type Schedule, Scheduler, schedulable } from "./schedule.js";
+import { Sieve, type Sieved } from "./sieve.js";
+import { deniedIn, type Start } from "./start.js";
 
 /** `guest`: the run begins in γ of a guest state. `host`: it begins in an initial state of the host. */
 export type Origin = "guest" | "host";
@@ -28,17 +31,17 @@ export interface Case {
   readonly schedule: Schedule;
 }
 
-/** Where a case begins; nothing where the obligations do not speak about that state. */
 export interface Beginning {
   /** The state that the origin's machine begins in. */
   readonly origin: State;
   readonly host: State;
-  readonly violations: readonly Violation[];
-  readonly usable: boolean;
 }
 
 /** Host steps drawn for; a machine that is no instruction set runs no further. */
 const SCHEDULE_LENGTH = 32;
+/** How many of the last states of a failing run may become beginnings, and of how many instructions. */
+const LATER = 48;
+const MOST_LATER = 5;
 /** Host steps allowed for each guest step: interpreters take about ten. */
 const HOST_STEPS_PER_GUEST_STEP = 16;
 
@@ -47,16 +50,19 @@ export class Cases {
   readonly refinement: MachineRefinement;
   private readonly schedulable: Schedulable;
   private readonly schedules: Drawn<Schedule>;
+  private readonly siever: Sieve | undefined;
   private readonly starts = new Map<string, Drawn<Start>>();
 
   constructor(refinement: MachineRefinement) {
     this.refinement = refinement;
     this.schedulable = schedulable(refinement);
+    this.siever = Sieve.of(refinement, this.schedulable);
     this.schedules = schedules({
       maxLength: SCHEDULE_LENGTH,
       environment: this.schedulable.environment.length,
       transitions: this.schedulable.own.length,
       inputs: this.schedulable.mostInputs,
+      bounds: refinement.guest.instructionSet === undefined,
     });
   }
 
@@ -76,19 +82,24 @@ export class Cases {
     return starts;
   }
 
+  /** Undefined where the refinement has no state to begin in. */
   begin(of: Case): Beginning | undefined {
-    if (of.origin === "guest") {
-      const guest = guestStateOf(this.refinement, of.program, of.start);
-      const host = hostStateOf(this.refinement, guest);
-      if (host === undefined) return undefined;
-      return { origin: guest, host, violations: checkInverse(this.refinement, guest), usable: this.usable(host) };
+    if (of.origin === "host") {
+      const host = initialHostState(this.refinement, of.program, of.start);
+      return host === undefined ? undefined : { origin: host, host };
     }
-    const host = initialHostState(this.refinement, of.program, of.start);
-    if (host === undefined) return undefined;
-    return { origin: host, host, violations: checkInitial(this.refinement, host), usable: this.usable(host) };
+    const guest = stateWithProgram(this.refinement.guest, of.program, of.start);
+    const host = hostStateOf(this.refinement, guest);
+    return host === undefined ? undefined : { origin: guest, host };
   }
 
-  private usable(host: State): boolean {
+  /** What is wrong with the beginning itself. */
+  private wrong(of: Case, { origin, host }: Beginning): readonly Violation[] {
+    return of.origin === "guest" ? checkInverse(this.refinement, origin) : checkInitial(this.refinement, host);
+  }
+
+  /** The obligations speak about runs from there. */
+  private usable({ host }: Beginning): boolean {
     return outside(this.refinement, new Evaluator(environment(host))) === undefined;
   }
 
@@ -96,17 +107,31 @@ export class Cases {
   run(of: Case, coverage: CoverageCounter, limits: Limits = this.limits(of)): Outcome | undefined {
     const beginning = this.begin(of);
     if (beginning === undefined) return undefined;
-    if (beginning.violations.length > 0) {
-      const failures = beginning.violations.map(({ obligation, differs }): Failure => ({ obligation, differs, schedule: [] }));
-      return { failures, uncertain: 0 };
+    const wrong = this.wrong(of, beginning);
+    if (wrong.length > 0) {
+      const failures = wrong.map(({ obligation, differs }): Failure => ({ obligation, differs, schedule: [] }));
+      return { failures, uncertain: 0, states: [] };
     }
-    if (!beginning.usable) return undefined;
+    if (!this.usable(beginning)) return undefined;
     coverage.runs++;
-    return run(this.refinement, beginning.host, (state, index) => this.next(of, state, index), limits, coverage);
+    const scheduler = new Scheduler(this.schedulable, of.schedule);
+    return run(this.refinement, beginning.host, (state, index) => scheduler.next(state, index), limits, coverage);
   }
 
-  private next(of: Case, state: State, index: number): ReturnType<typeof nextStep> {
-    return nextStep(this.schedulable, state, of.schedule[index]);
+  get atSpeed(): boolean {
+    return this.siever !== undefined;
+  }
+
+  /**
+   * Runs a case at speed, if it can be: how it went, and whether the reference should look at it. The beginning is checked
+   * no further than it takes to run from there.
+   */
+  sieve(of: Case, mostHostSteps: number = this.limits(of).hostSteps): Sieved | "elsewhere" | undefined {
+    const { siever } = this;
+    if (siever === undefined) return undefined;
+    const beginning = this.begin(of);
+    if (beginning === undefined || !this.usable(beginning)) return "elsewhere";
+    return siever.run(beginning.host, of.schedule, mostHostSteps);
   }
 
   limits({ program, schedule }: Case): Limits {
@@ -116,6 +141,30 @@ export class Cases {
     // Enough to run a program through once and a short loop of it several times.
     const guestSteps = 4 + 2 * program.length;
     return { guestSteps, hostSteps: guestSteps * HOST_STEPS_PER_GUEST_STEP };
+  }
+
+  /**
+   * Cases that begin later in a failing run: in γ of the guest state that one of its last host states stands for, with the
+   * instructions that lie there as their program. The latest first.
+   */
+  later(failing: Case, failure: Failure, states: readonly State[]): readonly Case[] {
+    const { start, schedule } = failing;
+    const anatomy = anatomyOf(this.refinement.guest);
+    const beginning = this.begin(failing);
+    if (this.refinement.concretize === undefined || anatomy === undefined || beginning === undefined) return [];
+    return states.slice(-LATER).flatMap((state, i, all): readonly Case[] => {
+      const guest = this.guestOf(state);
+      if ((guest.get("trap") ?? 0n) !== 0n) return [];
+      const index = states.length - all.length + i;
+      const steps = Math.min(MOST_LATER, failure.schedule.length - index);
+      const program = readProgram(anatomy, guest, steps);
+      const inaccessible = deniedIn(guest, beginning.origin, start.inaccessible);
+      // What the program writes again is no part of the state, so that it can shrink.
+      const counter = counterIn(guest, anatomy.programCounter.name);
+      const without = writeProgram(anatomy, guest, program.map(() => 0n), counter);
+      const later = { state: withPermissions(without, []), inaccessible };
+      return [{ origin: "guest", program, start: later, schedule: schedule.slice(index) }];
+    }).reverse();
   }
 
   /** Smaller cases, by one part only. */

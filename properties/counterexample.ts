@@ -7,12 +7,12 @@ import { recordOfState } from "../refinement/counterexample-state.js";
 import type { State } from "../refinement/execute/state.js";
 import type { Machine } from "../refinement/machine.js";
 import type { MachineRefinement } from "../refinement/refinement.js";
-import { MemoryValue } from "../refinement/terms/value.js";
 import { anatomyOf } from "./anatomy.js";
 import { counterIn } from "./begin.js";
 import type { Case } from "./case.js";
-import { addressOf, encodeProgram, type Program } from "./program.js";
+import { addressOf, encodeProgram, type Program, readProgram } from "./program.js";
 import type { Failure } from "./run.js";
+import { deniedIn } from "./start.js";
 
 export interface Found {
   readonly failing: Case;
@@ -41,24 +41,12 @@ export function counterexampleOf(refinement: MachineRefinement, found: Found): C
     guest: codeOf(refinement.guest, failing.program, guest),
     host: undefined,
     state: recordOfState(machine, state),
-    inaccessible: inaccessibleOf(state, found),
+    inaccessible: deniedIn(state, found.origin, failing.start.inaccessible),
     schedule: failure.schedule,
     differs: failure.differs,
     expect: "refuted",
     cause: { obligation: failure.obligation, variable: first?.variable ?? "" },
   };
-}
-
-/** γ hands a memory's permissions on to whatever stands for it: what is denied there is what was denied to the guest. */
-function inaccessibleOf(state: State, { failing, origin }: Found): Counterexample["inaccessible"] {
-  return [...state].flatMap(([name, value]) => {
-    if (!(value instanceof MemoryValue)) return [];
-    return failing.start.inaccessible.flatMap((denied) => {
-      const source = origin.get(denied.memory);
-      const same = source instanceof MemoryValue && source.permissions === value.permissions;
-      return same ? [{ ...denied, memory: name }] : [];
-    });
-  });
 }
 
 export function titleOf(obligation: string, differs: readonly Difference[]): string {
@@ -70,9 +58,11 @@ export function titleOf(obligation: string, differs: readonly Difference[]): str
 
 function codeOf(machine: Machine, program: Program, guest: State): Code | undefined {
   const anatomy = anatomyOf(machine);
-  if (anatomy === undefined || program.length === 0) return undefined;
+  if (anatomy === undefined) return undefined;
   const pc = counterIn(guest, anatomy.programCounter.name);
-  const words = encodeProgram(anatomy, program, pc);
+  // Without a program the guest executes what its memory happens to hold.
+  const words = encodeProgram(anatomy, program.length > 0 ? program : readProgram(anatomy, guest, 1), pc);
+  if (words.length === 0) return undefined;
   return {
     code: words.map((word) => Buffer.from(wordToBytes(word, anatomy.isa.wordWidth)).toString("hex")).join(" "),
     assembly: words.map((word, index) => disassemble(machine, word, addressOf(anatomy, pc, index))),

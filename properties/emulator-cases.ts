@@ -65,7 +65,9 @@ export class Cases {
     this.isa = isa;
     this.pcName = isa.programCounter;
     this.memory = memory[0];
-    this.others = guest.variables.filter((v) => !v.implicit && v.name !== isa.programCounter && v.sort.kind !== "memory");
+    this.others = guest.variables.filter(
+      (v) => !v.implicit && v.name !== isa.programCounter && v.sort.kind !== "memory",
+    );
     this.zero = zeroState(guest);
   }
 
@@ -89,7 +91,12 @@ export class Cases {
   }
 
   /** The case made of these parts. */
-  assemble(pc: bigint, word: bigint | undefined, registers: ReadonlyMap<string, Value>, data: EmulatorCase["patches"] = []): DrawnCase {
+  assemble(
+    pc: bigint,
+    word: bigint | undefined,
+    registers: ReadonlyMap<string, Value>,
+    data: EmulatorCase["patches"] = [],
+  ): DrawnCase {
     const patches = [...data];
     if (word !== undefined) patches.push({ address: pc, bytes: wordToBytes(word, this.isa.wordWidth) });
     const memory = patches.reduce((m, p) => m.storeBytes(p.address, p.bytes), this.room.memory);
@@ -102,12 +109,33 @@ export class Cases {
     const first = this.room.code[0]?.start ?? 0n;
     if (c.word !== undefined && c.pc !== first) yield this.assemble(first, c.word, c.registers, c.data);
     for (let i = 0; i < c.data.length; i++) yield this.assemble(c.pc, c.word, c.registers, c.data.toSpliced(i, 1));
+    const named = this.onlyNamed(c);
+    if (named !== undefined) yield this.assemble(c.pc, c.word, named, c.data);
     yield* this.smallerWords(c);
     for (const v of this.others) {
       for (const value of this.smallerValues(v, c.registers.get(v.name))) {
         yield this.assemble(c.pc, c.word, new Map([...c.registers, [v.name, value]]), c.data);
       }
     }
+  }
+
+  /** The registers that the instruction does not name at zero; undefined where they are. */
+  private onlyNamed(c: DrawnCase): ReadonlyMap<string, Value> | undefined {
+    const decoded = c.word === undefined ? undefined : decode(this.guest, c.word);
+    if (decoded === undefined) return undefined;
+    const files = this.isa.fieldFiles.get(decoded.instruction.name) ?? new Map<string, string>();
+    let fewer = false;
+    const registers = new Map(c.registers);
+    for (const [name, value] of c.registers) {
+      if (!(value instanceof FileValue)) continue;
+      const named = new Set(
+        [...decoded.fields].flatMap(([field, index]) => (files.get(field) === name ? [Number(index)] : [])),
+      );
+      const elements = value.elements.map((e, i) => (named.has(i) ? e : 0n));
+      fewer ||= elements.some((e, i) => e !== value.elements[i]);
+      registers.set(name, new FileValue(elements));
+    }
+    return fewer ? registers : undefined;
   }
 
   private *smallerWords(c: DrawnCase): Generator<DrawnCase> {
@@ -125,7 +153,8 @@ export class Cases {
       if (zero instanceof FileValue && !value.equals(zero)) {
         yield zero;
         for (let at = 0; at < 2; at++) {
-          yield new FileValue(value.elements.map((e, i) => (i % 2 === at ? e : (zero.elements[i] ?? 0n))));
+          const half = new FileValue(value.elements.map((e, i) => (i % 2 === at ? e : (zero.elements[i] ?? 0n))));
+          if (!half.equals(value)) yield half;
         }
       }
       const smaller = values({ kind: "bits", width: v.sort.element });
@@ -144,13 +173,8 @@ export class Cases {
     if (range === undefined) throw new InternalDefect("the emulator has no room for code");
     const length = BigInt(this.isa.length);
     const count = (range.end - range.start) / length;
-    const index = pick(random, [
-      () => 0n,
-      () => count - 1n,
-      () => count / 2n - BigInt(random.nextInt(0, 1)),
-      () => random.nextBigInt(0n, count - 1n),
-      () => random.nextBigInt(0n, count - 1n),
-    ])();
+    const edges = [0n, count - 1n, count / 2n - 1n, count / 2n] as const;
+    const index = random.nextInt(0, 3) === 0 ? pick(random, edges) : random.nextBigInt(0n, count - 1n);
     return range.start + index * length;
   }
 
@@ -211,7 +235,8 @@ export class Cases {
       const variable = this.others.find((v) => v.name === file);
       const value = registers.get(file);
       const index = fields.get(field.name) ?? 0n;
-      if (!(value instanceof FileValue) || variable?.sort.kind !== "file" || variable.fixed.has(Number(index))) continue;
+      if (!(value instanceof FileValue) || variable?.sort.kind !== "file" || variable.fixed.has(Number(index)))
+        continue;
       const target = pick(random, pool) ?? 0n;
       const offset = BigInt.asIntN(immediate.width, fields.get(immediate.name) ?? 0n);
       registers.set(file, value.set(index, BigInt.asUintN(variable.sort.element, target - offset)));

@@ -26,7 +26,11 @@ export interface Circumstances {
 }
 
 /** The counterexample for a state before one step. Of its memory, the bytes that the step touches are shown. */
-export function counterexampleFrom(around: Circumstances, state: State, differs: readonly Difference[]): Counterexample {
+export function counterexampleFrom(
+  around: Circumstances,
+  state: State,
+  differs: readonly Difference[],
+): Counterexample {
   const { refinement, obligation, seed, date, identity } = around;
   const { guest } = refinement;
   const touched = stepRecording(guest, state);
@@ -37,7 +41,8 @@ export function counterexampleFrom(around: Circumstances, state: State, differs:
     for (const [start, bytes] of runs(touched.granted.keys(), (a) => value.readByte(a))) {
       record[elementName(name, `0x${start.toString(16)}`)] = Buffer.from(bytes).toString("hex");
     }
-    for (const [address, access, bytes] of deniedRuns(touched.denied)) inaccessible.push({ memory: name, access, address, bytes });
+    for (const [address, access, bytes] of deniedRuns(touched.denied))
+      inaccessible.push({ memory: name, access, address, bytes });
   }
   const [first] = differs;
   return {
@@ -60,7 +65,9 @@ export function counterexampleFrom(around: Circumstances, state: State, differs:
 
 function withoutMemory(guest: Machine, state: State): State {
   const zero = zeroState(guest);
-  return new Map([...state].map(([name, value]) => [name, value instanceof MemoryValue ? (zero.get(name) ?? value) : value]));
+  return new Map(
+    [...state].map(([name, value]) => [name, value instanceof MemoryValue ? (zero.get(name) ?? value) : value]),
+  );
 }
 
 /** Addresses next to each other make one run. */
@@ -112,7 +119,9 @@ export function caseOf(guest: Machine, cases: Cases, counterexample: Counterexam
     if (typeof value !== "string" || address === undefined || BigInt(address) === pc) return [];
     return [{ address: BigInt(address), bytes: new Uint8Array(Buffer.from(value, "hex")) }];
   });
-  const registers = new Map([...state].filter(([name, v]) => name !== isa.programCounter && !(v instanceof MemoryValue)));
+  const registers = new Map(
+    [...state].filter(([name, v]) => name !== isa.programCounter && !(v instanceof MemoryValue)),
+  );
   return cases.assemble(pc, word, registers, data);
 }
 

@@ -8,7 +8,7 @@ import type { Difference } from "../refinement/counterexample.js";
 import type { Emulator, EmulatorProgram } from "../refinement/emulator.js";
 import { InternalDefect } from "../refinement/errors.js";
 import { zeroState } from "../refinement/execute/concrete.js";
-import { differences, valueOf } from "../refinement/execute/difference.js";
+import { differences } from "../refinement/execute/difference.js";
 import type { State } from "../refinement/execute/state.js";
 import type { Machine, StateVariable } from "../refinement/machine.js";
 import { MemoryValue, type Value, valueEquals } from "../refinement/terms/value.js";
@@ -130,7 +130,8 @@ class Lockstep implements ProgramRun {
     const expected = this.resumed(this.scalars(), shown);
     const agreed = this.others.every((v) => {
       const value = shown.get(v.name);
-      return value === undefined || valueEquals(value, valueOf(expected, v));
+      const wanted = expected.get(v.name);
+      return value === undefined || (wanted !== undefined && valueEquals(value, wanted));
     });
     if (agreed) this.before = expected;
     else this.fail(new Map([...expected, ...shown]), expected);
@@ -149,7 +150,10 @@ class Lockstep implements ProgramRun {
     if (this.failure !== undefined || !(memory instanceof MemoryValue)) return;
     const shown = memory.storeBytes(address, bytes);
     if (memory.equals(shown)) return;
-    this.fail(new Map([...this.before, [this.memory.name, shown]]), new Map([...this.before, [this.memory.name, memory]]));
+    this.fail(
+      new Map([...this.before, [this.memory.name, shown]]),
+      new Map([...this.before, [this.memory.name, memory]]),
+    );
   }
 
   private scalars(): Map<string, Value> {

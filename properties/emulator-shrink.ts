@@ -11,11 +11,24 @@ const MOST_ROUNDS = 60;
 /** Candidates that are run at a time. */
 const BATCH = 64;
 
-export async function shrink(guest: Machine, emulator: Emulator, cases: Cases, found: Compared, signal: AbortSignal): Promise<Compared> {
+export async function shrink(
+  guest: Machine,
+  emulator: Emulator,
+  cases: Cases,
+  found: Compared,
+  signal: AbortSignal,
+): Promise<Compared> {
   const guilty = [...culprits(found.differs)][0] ?? "";
   let best = found;
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const next = await firstFailing(guest, emulator, candidates(emulator, cases, best), guilty, best.transition, signal);
+    const next = await firstFailing(
+      guest,
+      emulator,
+      candidates(emulator, cases, best),
+      guilty,
+      best.transition,
+      signal,
+    );
     if (next === undefined) break;
     best = next;
   }

@@ -9,7 +9,6 @@ import type { Counterexample, Difference } from "../refinement/counterexample.js
 import type { Emulator, EmulatorFactory, EmulatorProgram, Missing } from "../refinement/emulator.js";
 import { UserError } from "../refinement/errors.js";
 import type { State } from "../refinement/execute/state.js";
-import { FileValue, MemoryValue } from "../refinement/terms/value.js";
 import type { EmulatorRefinement } from "../refinement/refinement.js";
 import type { Verdict } from "../refinement/verdict.js";
 import { Cases, type DrawnCase, type Subject, subjects } from "./emulator-cases.js";
@@ -17,7 +16,7 @@ import { type Compared, compareAll, culprits } from "./emulator-compare.js";
 import { caseOf, counterexampleFrom } from "./emulator-counterexample.js";
 import { runProgram } from "./emulator-programs.js";
 import { batches, shrink } from "./emulator-shrink.js";
-import { stepRecording } from "./emulator-step.js";
+import { transplants } from "./emulator-transplant.js";
 import { randomAt } from "./random.js";
 
 export interface EmulatorTestOptions {
@@ -48,22 +47,31 @@ const BATCH = 256;
 /** Draws for each case that is wanted before an instruction is given up: the others cannot be run in the room. */
 const PATIENCE = 50;
 
-export async function testEmulator(refinement: EmulatorRefinement, options: EmulatorTestOptions): Promise<EmulatorTest> {
+/** All obligations, those about single instructions first. If it is aborted, those that were settled until then. */
+export async function testEmulator(
+  refinement: EmulatorRefinement,
+  options: EmulatorTestOptions,
+): Promise<EmulatorTest> {
   const opened = await openEmulator(refinement);
   if ("missing" in opened) return opened;
   const { emulator } = opened;
+  const results: EmulatorTestResult[] = [];
   try {
-    const results: EmulatorTestResult[] = [];
     for await (const result of new Session(refinement, emulator, options).results()) results.push(result);
-    return { results, identity: emulator.identity };
+  } catch (error) {
+    if (options.signal?.aborted !== true) throw error;
   } finally {
     await emulator.close();
   }
+  return { results, identity: emulator.identity };
 }
 
-/** The names of all obligations, without running any; programs are named by the refinement's options alone. */
-export function emulatorObligations(refinement: EmulatorRefinement, programs: readonly EmulatorProgram[]): readonly string[] {
-  return [...programs.map((p) => `lockstep/${p.name}`), ...[...subjects(refinement.guest).keys()].map((name) => `commute/${name}`)];
+/** What the answers depend on beside the refinement's own files; undefined where the emulator is not installed. */
+export async function emulatorIdentity(refinement: EmulatorRefinement): Promise<string | undefined> {
+  const opened = await openEmulator(refinement);
+  if ("missing" in opened) return undefined;
+  await opened.emulator.close();
+  return opened.emulator.identity;
 }
 
 export type EmulatorReplay = { readonly differs: readonly Difference[] } | { readonly missing: readonly Missing[] };
@@ -81,7 +89,9 @@ export async function replayEmulator(
     const { guest } = refinement;
     const again = caseOf(guest, new Cases(guest, emulator.room), counterexample);
     if (emulator.room.cost(again.state) === "impossible") {
-      throw new UserError(`${refinement.name} cannot run the case again: it would leave the memory that it keeps for cases`);
+      throw new UserError(
+        `${refinement.name} cannot run the case again: it would leave the memory that it keeps for cases`,
+      );
     }
     for await (const compared of compareAll(guest, emulator, [again], signal)) return { differs: compared.differs };
     return { differs: [] };
@@ -166,7 +176,10 @@ class Session {
       this.progress(batch.length, obligation);
     }
     if (count === astray) {
-      const reason = count === 0 ? "no case of it can be run in the emulator's room" : "the definition takes none of the cases for it";
+      const reason =
+        count === 0
+          ? "no case of it can be run in the emulator's room"
+          : "the definition takes none of the cases for it";
       return { verdict: "vacuous", by: "cases", reason };
     }
     return { verdict: "tested", cases: count, seed };
@@ -213,41 +226,17 @@ class Session {
     return this.verdict(obligation, failure.state, failure.differs);
   }
 
-  /**
-   * The step of a program that goes wrong, as a case in the emulator's room: the same instruction and registers, at another
-   * pc and, if it accesses memory, with one register moved by the distance to the room's data.
-   */
+  /** The step of a program that goes wrong, as a case in the emulator's room that goes wrong in the same variable. */
   private async alone(state: State, differs: readonly Difference[]): Promise<Compared | undefined> {
     const { guest } = this.refinement;
-    const candidates = [...this.transplants(state)].filter((c) => this.emulator.room.cost(c.state) === "cheap");
+    const { room } = this.emulator;
+    const candidates = [...transplants(guest, room, this.cases, state)].filter(
+      (c) => room.cost(c.state) !== "impossible",
+    );
     const guilty = culprits(differs);
     for await (const compared of compareAll(guest, this.emulator, candidates, this.signal)) {
       if ([...culprits(compared.differs)].some((v) => guilty.has(v))) return compared;
     }
     return undefined;
-  }
-
-  private *transplants(state: State): Generator<DrawnCase> {
-    const { guest } = this.refinement;
-    const isa = guest.instructionSet;
-    const memory = [...state.values()].find((v) => v instanceof MemoryValue);
-    const pc = state.get(isa?.programCounter ?? "");
-    if (isa === undefined || typeof pc !== "bigint" || !(memory instanceof MemoryValue)) return;
-    const word = memory.load(pc, isa.length);
-    const registers = new Map([...state].filter(([name, v]) => name !== isa.programCounter && !(v instanceof MemoryValue)));
-    const code = this.emulator.room.code.map((range) => range.start);
-    for (const at of code) yield this.cases.assemble(at, word, registers);
-    const touched = [...stepRecording(guest, state).granted.keys()].filter((a) => a < pc || a >= pc + BigInt(isa.length));
-    const [first] = touched.sort((a, b) => (a < b ? -1 : 1));
-    const target = this.emulator.room.data[0]?.start;
-    if (first === undefined || target === undefined || code[0] === undefined) return;
-    const data = [{ address: target, bytes: Uint8Array.from(touched.slice(0, 8), (a) => memory.readByte(a)) }];
-    for (const [name, value] of registers) {
-      if (!(value instanceof FileValue)) continue;
-      for (const [index, element] of value.elements.entries()) {
-        const moved = value.set(BigInt(index), BigInt.asUintN(64, element + target - first));
-        yield this.cases.assemble(code[0], word, new Map([...registers, [name, moved]]), data);
-      }
-    }
   }
 }

@@ -4,7 +4,9 @@
  */
 import fc from "fast-check";
 import type { Counterexample } from "../refinement/counterexample.js";
+import { InternalDefect } from "../refinement/errors.js";
 import { variableOf } from "../refinement/execute/difference.js";
+import type { State } from "../refinement/execute/state.js";
 import type { MachineRefinement } from "../refinement/refinement.js";
 import { size } from "../refinement/terms/variables.js";
 import type { Verdict } from "../refinement/verdict.js";
@@ -15,7 +17,7 @@ import { counterexampleOf } from "./counterexample.js";
 import { type Coverage, CoverageCounter } from "./coverage.js";
 import type { Program } from "./program.js";
 import { randomAt } from "./random.js";
-import type { Failure } from "./run.js";
+import { type Failure, FINE, type Limits, type Outcome } from "./run.js";
 import { type Budget, smallest } from "./shrink.js";
 
 export interface TestOptions {
@@ -52,6 +54,9 @@ const INITIAL_EVERY = 4;
 /** Tries without success after which initial states are given up on. */
 const INITIAL_TRIES = 40;
 const YIELD_MS = 50;
+/** Cases where they run at speed, and how many of them the reference runs, whatever compiled code would say. */
+const SIEVED_CASES = 6000;
+const REFERENCE_RUNS = 100;
 
 export async function testRefinement(refinement: MachineRefinement, options: TestOptions): Promise<TestResult[]> {
   const campaign = new Campaign(refinement, options);
@@ -59,14 +64,15 @@ export async function testRefinement(refinement: MachineRefinement, options: Tes
   return campaign.results();
 }
 
-/** So many cases that the reference evaluator needs a few seconds: fewer for a host with much to evaluate. */
-export function defaultCases(refinement: MachineRefinement): number {
+/** So many cases that a few seconds do: what cannot be run at speed gets fewer, the more there is to evaluate. */
+export function defaultCases(refinement: MachineRefinement, atSpeed: boolean): number {
+  if (atSpeed) return SIEVED_CASES;
   const terms = [
     ...refinement.abstraction.values(),
     ...refinement.invariant.map((i) => i.term),
     ...refinement.host.transitions.flatMap((t) => [t.guard, ...t.effect.assigns.values()]),
   ];
-  return Math.round(Math.min(4000, Math.max(200, 2_000_000 / (100 + size(terms)))));
+  return Math.round(Math.min(1500, Math.max(200, 1_000_000 / (100 + size(terms)))));
 }
 
 /** Thrown to end fast-check's run: enough causes found, or the user interrupted. */
@@ -84,6 +90,9 @@ class Campaign {
   private readonly coverage: CoverageCounter;
   private readonly found = new Map<string, Counterexample>();
   private readonly begun: Record<Origin, number> = { guest: 0, host: 0 };
+  private readonly referenceEvery: number;
+  /** The guest has choices: what looks wrong with one of them may be right with another. */
+  private readonly leavesOpen: boolean;
   private drawn = 0;
   private initialTries = 0;
   private uncertain = 0;
@@ -92,13 +101,15 @@ class Campaign {
   constructor(refinement: MachineRefinement, options: TestOptions) {
     this.refinement = refinement;
     this.seed = options.seed | 0;
-    this.total = options.cases ?? defaultCases(refinement);
     this.date = options.date ?? new Date().toISOString().slice(0, 10);
     this.signal = options.signal;
     this.onProgress = options.onProgress;
     this.cases = new Cases(refinement);
+    this.total = options.cases ?? defaultCases(refinement, this.cases.atSpeed);
     this.programs = refinement.guest.instructionSet === undefined ? undefined : programs(refinement.guest);
     this.coverage = new CoverageCounter(refinement);
+    this.referenceEvery = Math.max(1, Math.floor(this.total / REFERENCE_RUNS));
+    this.leavesOpen = refinement.guest.transitions.some((t) => t.choices.length > 0);
   }
 
   async run(): Promise<void> {
@@ -126,23 +137,46 @@ class Campaign {
   }
 
   private async one(program: Program, seed: number, index: number): Promise<void> {
-    this.drawn++;
-    const drawn = this.cases.draw(randomAt(seed, index), this.originOf(this.drawn), program);
-    const outcome = this.cases.run(drawn, this.coverage);
+    const number = this.drawn++;
+    const drawn = this.cases.draw(randomAt(seed, index), this.originOf(number), program);
+    const outcome = number % this.referenceEvery === 0 ? this.byReference(drawn) : this.bySieve(drawn);
     if (outcome === undefined) return;
     this.begun[drawn.origin]++;
     this.uncertain += outcome.uncertain;
     for (const failure of outcome.failures) {
       if (!this.isNew(failure)) continue;
       const key = causeOf(failure);
-      this.found.set(key, await this.shrunk(drawn, failure));
+      this.found.set(key, await this.shrunk(drawn, failure, outcome.states));
     }
     if (this.found.size >= MOST_CAUSES) throw new Enough();
   }
 
-  private originOf(index: number): Origin {
+  private byReference(drawn: Case, limits?: Limits): Outcome | undefined {
+    return this.cases.run(drawn, this.coverage, limits);
+  }
+
+  /** At speed; the reference sees only what looks wrong. */
+  private bySieve(drawn: Case): Outcome | undefined {
+    const sieved = this.cases.sieve(drawn);
+    if (sieved === undefined) return this.byReference(drawn);
+    if (sieved === "elsewhere") return undefined;
+    if (!sieved.suspicious) {
+      this.coverage.atSpeed(sieved);
+      return FINE;
+    }
+    const outcome = this.byReference(drawn, { hostSteps: sieved.hostSteps, guestSteps: Number.MAX_SAFE_INTEGER });
+    if (outcome === undefined || (outcome.failures.length === 0 && outcome.uncertain === 0 && !this.leavesOpen)) {
+      throw new InternalDefect(
+        `the compiled lockstep of ${this.refinement.name} finds a fault that the reference does not: case ${this.drawn - 1} of seed ${this.seed}`,
+      );
+    }
+    return outcome;
+  }
+
+  private originOf(number: number): Origin {
     if (this.refinement.concretize === undefined) return "host";
-    if (index % INITIAL_EVERY !== 0) return "guest";
+    // Out of step with the starts of one program, and with what the reference runs.
+    if (number % INITIAL_EVERY !== INITIAL_EVERY - 1) return "guest";
     this.initialTries++;
     return this.begun.host === 0 && this.initialTries > INITIAL_TRIES ? "guest" : "host";
   }
@@ -153,14 +187,18 @@ class Campaign {
     return [...this.found.values()].filter((c) => kindOf(c) === kind).length < MOST_ALIKE;
   }
 
-  private async shrunk(failing: Case, failure: Failure): Promise<Counterexample> {
+  private async shrunk(failing: Case, failure: Failure, states: readonly State[]): Promise<Counterexample> {
     const key = causeOf(failure);
     const budget: Budget = { left: SHRINKS };
     // A smaller case goes wrong no later.
-    let limits = { ...this.cases.limits(failing), hostSteps: failure.schedule.length };
-    const again = (candidate: Case): Failure | undefined =>
-      this.cases.run(candidate, new CoverageCounter(this.refinement), limits)?.failures.find((f) => causeOf(f) === key);
-    let best = failing;
+    let limits: Limits = { hostSteps: failure.schedule.length, guestSteps: Number.MAX_SAFE_INTEGER };
+    const again = (candidate: Case): Failure | undefined => {
+      const sieved = failure.schedule.length === 0 ? undefined : this.cases.sieve(candidate, limits.hostSteps);
+      if (sieved === "elsewhere" || sieved?.suspicious === false) return undefined;
+      return this.cases.run(candidate, new CoverageCounter(this.refinement), limits)?.failures.find((f) => causeOf(f) === key);
+    };
+    let best = this.cases.later(failing, failure, states).find((c) => again(c) !== undefined) ?? failing;
+    limits = { ...limits, hostSteps: again(best)?.schedule.length ?? limits.hostSteps };
     for (let before: Case | undefined; before !== best; ) {
       before = best;
       for (const part of ["program", "schedule", "start"] as const) {

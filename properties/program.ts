@@ -2,8 +2,9 @@
  * Programs as data: what is drawn and shrunk, and how it becomes words. Jumps name their target by instructions, so that
  * a program keeps its control flow when instructions are taken out and wherever it lies.
  */
-import { coveredBits, encode } from "../refinement/assembly/encoding.js";
+import { coveredBits, encode, fieldsOf, wordToBytes } from "../refinement/assembly/encoding.js";
 import type { State } from "../refinement/execute/state.js";
+import type { InstructionSet } from "../refinement/machine.js";
 import { FileValue, MemoryValue } from "../refinement/terms/value.js";
 import { type Anatomy, type InstructionAnatomy, valueAt } from "./anatomy.js";
 
@@ -76,14 +77,50 @@ export function writeProgram(
   into: string | undefined = anatomy.place?.variable.name,
 ): State {
   const { place } = anatomy;
-  if (place === undefined || into === undefined) return state;
-  let value = state.get(into);
-  words.forEach((word, index) => {
-    const where = valueAt(place.where, anatomy.programCounter, addressOf(anatomy, start, index));
-    if (value instanceof MemoryValue) value = value.store(where, Math.ceil(anatomy.isa.wordWidth / 8), word);
-    else if (value instanceof FileValue) value = value.set(where, word);
+  const value = into === undefined ? undefined : state.get(into);
+  if (place === undefined || into === undefined || value === undefined || words.length === 0) return state;
+  const addresses = words.map((_, index) => valueAt(place.where, anatomy.programCounter, addressOf(anatomy, start, index)));
+  if (value instanceof FileValue) {
+    const written = words.reduce((file, word, index) => file.set(addresses[index] ?? 0n, word), value);
+    return new Map(state).set(into, written);
+  }
+  return value instanceof MemoryValue ? new Map(state).set(into, withWords(value, words, addresses, anatomy.isa.wordWidth)) : state;
+}
+
+/** Words that follow each other are written together: every write copies a page. */
+function withWords(memory: MemoryValue, words: readonly bigint[], addresses: readonly bigint[], width: number): MemoryValue {
+  let result = memory;
+  for (let from = 0; from < words.length; ) {
+    const start = addresses[from] ?? 0n;
+    const run = [wordToBytes(words[from] ?? 0n, width)];
+    const size = run[0]?.length ?? 0;
+    while (addresses[from + run.length] === start + BigInt(size * run.length)) {
+      run.push(wordToBytes(words[from + run.length] ?? 0n, width));
+    }
+    result = result.storeBytes(start, Buffer.concat(run));
+    from += run.length;
+  }
+  return result;
+}
+
+/** The `count` instructions that lie where the program counter points. */
+export function readProgram(anatomy: Anatomy, state: State, count: number): Program {
+  const { place, programCounter, isa } = anatomy;
+  const start = state.get(programCounter.name);
+  const value = place === undefined ? undefined : state.get(place.variable.name);
+  if (place === undefined || typeof start !== "bigint" || value === undefined || typeof value === "bigint") return [];
+  return Array.from({ length: Math.min(count, capacity(anatomy)) }, (_, index) => {
+    const where = valueAt(place.where, programCounter, addressOf(anatomy, start, index));
+    const word = value instanceof FileValue ? value.get(where) : value.load(where, Math.ceil(isa.wordWidth / 8));
+    return operationOf(isa, word);
   });
-  return value === undefined ? state : new Map(state).set(into, value);
+}
+
+function operationOf(isa: InstructionSet, word: bigint): Operation {
+  const instruction = isa.instructions.find((i) => (word & i.encoding.mask) === i.encoding.match);
+  if (instruction === undefined) return { kind: "word", word };
+  const fields = fieldsOf(instruction, word);
+  return encode(instruction, fields) === word ? { kind: "instruction", name: instruction.name, fields, target: undefined } : { kind: "word", word };
 }
 
 /** How many instructions fit before the program would overwrite itself. */

@@ -23,6 +23,8 @@ export interface Limits {
 }
 
 export interface Outcome {
+  /** The host states in which the run was, the first one included; kept only where something went wrong. */
+  readonly states: readonly State[];
   readonly failures: readonly Failure[];
   /** Violations that another of the guest's open choices might remove. */
   readonly uncertain: number;
@@ -37,11 +39,13 @@ export function run(
   coverage: CoverageCounter,
 ): Outcome {
   const schedule: ScheduledStep[] = [];
+  const states: State[] = [];
   let current = state;
   let guestSteps = 0;
   for (let index = 0; ; index++) {
+    states.push(current);
     const seen = points(refinement, current, coverage);
-    if (seen.length > 0) return outcome(seen, schedule);
+    if (seen.length > 0) return outcome(seen, schedule, states);
     if (index >= limits.hostSteps || guestSteps >= limits.guestSteps) break;
     const step = next(current, index);
     if (step === undefined) {
@@ -52,18 +56,21 @@ export function run(
     if (!report.applicable) break;
     coverage.step(step.transition, report, stutters(refinement, current, step, report.guestSteps.length));
     schedule.push(step);
-    if (report.violations.length > 0) return outcome(report.violations, schedule);
+    if (report.violations.length > 0) return outcome(report.violations, schedule, states);
     guestSteps += report.guestSteps.length;
     current = report.next;
   }
-  return { failures: [], uncertain: 0 };
+  return FINE;
 }
 
-function outcome(violations: readonly Violation[], schedule: readonly ScheduledStep[]): Outcome {
+export const FINE: Outcome = { failures: [], uncertain: 0, states: [] };
+
+function outcome(violations: readonly Violation[], schedule: readonly ScheduledStep[], states: readonly State[]): Outcome {
   const certain = violations.filter((v) => v.certain);
   return {
     failures: certain.map(({ obligation, differs }) => ({ obligation, differs, schedule: [...schedule] })),
     uncertain: violations.length - certain.length,
+    states,
   };
 }
 

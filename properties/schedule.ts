@@ -9,7 +9,7 @@ import type { MachineRefinement } from "../refinement/refinement.js";
 
 /** For one host step. Numbers are taken modulo what they range over. */
 export interface Decision {
-  /** The environment's transition that fires now, if any. */
+  /** The environment's transition that fires now, or as soon after as it is enabled. */
   readonly event: number | undefined;
   /** The host's transition to try first; the others follow in order. */
   readonly pick: number;
@@ -43,18 +43,51 @@ export function schedulable(refinement: MachineRefinement): Schedulable {
 /** Combinations of arguments with more bits than this are not tried one after the other. */
 const ENUMERATED_BITS = 6;
 
-/** The step that the decision comes to in this state: an enabled transition with arguments; undefined where none is. */
-export function nextStep(of: Schedulable, state: State, decision: Decision = DEFAULT): ScheduledStep | undefined {
-  if (decision.event !== undefined && of.environment.length > 0) {
-    const event = of.environment[decision.event % of.environment.length];
-    const step = event === undefined ? undefined : stepOf(of.host, event, state, decision);
-    if (step !== undefined) return step;
+/** A step of the environment's, and the first host step before which it is due. */
+export interface Event {
+  readonly at: number;
+  readonly step: ScheduledStep;
+}
+
+/** In order of time; each waits for those before it. */
+export function eventsOf(of: Schedulable, schedule: Schedule): readonly Event[] {
+  return schedule.flatMap((decision, at) => {
+    if (decision.event === undefined || of.environment.length === 0) return [];
+    const t = of.environment[decision.event % of.environment.length];
+    return t === undefined ? [] : [{ at, step: { transition: t.name, arguments: Object.fromEntries(drawnArguments(t, decision)) } }];
+  });
+}
+
+/** Follows a schedule through one run. */
+export class Scheduler {
+  private readonly of: Schedulable;
+  private readonly schedule: Schedule;
+  private readonly events: readonly Event[];
+  private served = 0;
+
+  constructor(of: Schedulable, schedule: Schedule) {
+    this.of = of;
+    this.schedule = schedule;
+    this.events = eventsOf(of, schedule);
   }
-  for (const t of candidates(of, state, decision)) {
-    const step = stepOf(of.host, t, state, decision);
-    if (step !== undefined) return step;
+
+  /** The host step number `index`, an enabled transition with arguments; undefined where none is. */
+  next(state: State, index: number): ScheduledStep | undefined {
+    const event = this.events[this.served];
+    if (event !== undefined && event.at <= index) {
+      const t = this.of.environment.find((e) => e.name === event.step.transition);
+      if (t !== undefined && enabled(this.of.host, t, state, new Map(Object.entries(event.step.arguments)))) {
+        this.served++;
+        return event.step;
+      }
+    }
+    const decision = this.schedule[index] ?? DEFAULT;
+    for (const t of candidates(this.of, state, decision)) {
+      const step = stepOf(this.of.host, t, state, decision);
+      if (step !== undefined) return step;
+    }
+    return undefined;
   }
-  return undefined;
 }
 
 function candidates(of: Schedulable, state: State, decision: Decision): readonly Transition[] {
@@ -74,7 +107,7 @@ function stepOf(host: Machine, t: Transition, state: State, decision: Decision):
 /** The decision's own values first, then the combinations after them if they are few, then zero. */
 function* argumentsFor(t: Transition, decision: Decision): Generator<Arguments> {
   const inputs = inputsOf(t);
-  const drawn = new Map(inputs.map((p, i) => [p.name, inRange(p, decision.values[i] ?? 0n)]));
+  const drawn = drawnArguments(t, decision);
   yield drawn;
   if (inputs.length === 0) return;
   const bits = inputs.reduce((sum, p) => sum + widthOf(p), 0);
@@ -92,6 +125,10 @@ function* argumentsFor(t: Transition, decision: Decision): Generator<Arguments> 
     }
     yield args;
   }
+}
+
+function drawnArguments(t: Transition, decision: Decision): Arguments {
+  return new Map(inputsOf(t).map((p, i) => [p.name, inRange(p, decision.values[i] ?? 0n)]));
 }
 
 function inRange(p: Parameter, value: bigint): bigint {

@@ -292,7 +292,7 @@ function messageOf(error: ErrorObject): string {
   if (Array.isArray(allowed)) return `${where} is one of ${allowed.map((v) => `\`${String(v)}\``).join(", ")}`;
   if (error.instancePath === "/interrupts") return "`interrupts` is empty: an interrupt is a step of the `schedule`";
   if (error.keyword === "pattern" && where.includes("obligation")) {
-    return `${where} is \`initial\`, \`inverse\`, or begins with \`commute/\`, \`invariant/\`, \`progress/\` or \`materialize/\``;
+    return `${where} is \`initial\`, \`inverse\`, or begins with \`commute/\`, \`invariant/\`, \`progress/\`, \`materialize/\` or \`lockstep/\``;
   }
   return `${where} ${error.message ?? "is not as it should be"}`;
 }

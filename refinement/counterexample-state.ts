@@ -6,6 +6,7 @@ import type { Counterexample } from "./counterexample.js";
 import { UserError } from "./errors.js";
 import type { State } from "./execute/state.js";
 import { elementName, type Machine, type StateVariable } from "./machine.js";
+import type { Access } from "./terms/term.js";
 import { ALL_ACCESSIBLE, FileValue, MemoryValue, type Permissions, type Value } from "./terms/value.js";
 
 /** The part of a counterexample that is a state. */
@@ -146,6 +147,16 @@ export function withPermissions(state: State, inaccessible: Inaccessible): State
 }
 
 function denying(denied: Inaccessible, width: number): Permissions {
-  return (access, address) =>
+  const permissions = (access: Access, address: bigint): boolean =>
     !denied.some((d) => d.access === access && BigInt.asUintN(width, address - d.address) < d.bytes);
+  return Object.assign(permissions, { granularity: Math.min(...denied.map(alignment)) });
+}
+
+const PAGE = 4096n;
+
+/** The size of the largest aligned blocks that are denied as a whole or not at all. */
+function alignment({ address, bytes }: Inaccessible[number]): number {
+  let block = 1n;
+  while (block < PAGE && address % (2n * block) === 0n && bytes % (2n * block) === 0n) block *= 2n;
+  return Number(block);
 }

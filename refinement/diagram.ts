@@ -16,6 +16,7 @@ import { InternalDefect } from "./errors.js";
 import { commuteName, mustProgress, stepCases, transitionNamed } from "./execute/commute.js";
 import { ownTransitions } from "./execute/concrete.js";
 import { anyState, nextState, type Reader, reader, type SymbolicState, termOf } from "./execute/symbolic.js";
+import { wellFormedTerm } from "./execute/well-formed.js";
 import type { Machine, Transition } from "./machine.js";
 import type { GuestStep, MachineRefinement, MaterializationPoint, StepCase } from "./refinement.js";
 import { accessible, constant, eq, implies, ite, load, not, or, select, TRUE, ult, variable } from "./terms/build.js";
@@ -40,6 +41,8 @@ export interface Part {
   readonly hypotheses: readonly Term[];
   readonly goals: readonly Goal[];
   readonly choices: readonly Choice[];
+  /** Variables on which all else depends: the word that the guest fetches. A proof by cases begins with what they are. */
+  readonly focus?: readonly Term[];
 }
 
 export type ObligationKind = "initial" | "invariant" | "commute" | "progress" | "materialize" | "inverse";
@@ -51,9 +54,18 @@ export interface Obligation {
   readonly of: string | undefined;
   /** Why it cannot be stated. */
   readonly unsupported: string | undefined;
-  /** Built when first asked for: names alone are cheap. */
-  parts(): readonly Part[];
+  /** Built when asked for: names alone are cheap. A proof may give what it knows of α(c), part by part. */
+  parts(cut?: CutUnder): readonly Part[];
 }
+
+/**
+ * Terms over the guest state that have been shown to equal simpler ones over the host state, in α(c) where `hypotheses`
+ * hold: they stand for one another when the guest takes its steps.
+ */
+export type Cut = ReadonlyMap<Term, Term>;
+export type CutUnder = (hypotheses: readonly Term[]) => Cut;
+
+const NO_CUT: CutUnder = () => new Map();
 
 /** Every obligation of a refinement, in the order of theory.md, host transitions in order of declaration. */
 export function obligations(refinement: MachineRefinement): readonly Obligation[] {
@@ -72,7 +84,7 @@ export function obligations(refinement: MachineRefinement): readonly Obligation[
 function initial(d: Diagram): Obligation {
   return obligation("initial", "initial", undefined, () => [
     {
-      hypotheses: [d.host.initial, d.host.wellFormed, ...d.assumptions],
+      hypotheses: [d.host.initial, wellFormedTerm(d.host), ...d.assumptions],
       goals: [...d.invariant(d.c), holds("initial", d.at(d.alpha(d.c))(d.guest.initial))],
       choices: [],
     },
@@ -84,7 +96,7 @@ function invariant(d: Diagram, t: Transition): Obligation {
   return obligation(`invariant/${t.name}`, "invariant", t.name, () => [
     {
       hypotheses: [...d.assumed, t.guard],
-      goals: [...d.invariant(d.after(t)), holds("types", d.hostAt(d.after(t))(d.host.wellFormed))],
+      goals: [...d.invariant(d.after(t)), holds("types", d.hostAt(d.after(t))(wellFormedTerm(d.host)))],
       choices: [],
     },
   ]);
@@ -97,14 +109,16 @@ function commute(d: Diagram, t: Transition): readonly Obligation[] {
     const firsts = chosen.steps[0]?.kind === "any" ? [...ownTransitions(d.guest).map((g) => g.name), undefined] : [undefined];
     return firsts.map((first) => ({
       name: commuteName(t.name, cases, chosen, first),
-      part: () => {
+      part: (cut: CutUnder) => {
         const hypotheses = [...d.assumed, t.guard, ...inCase(cases, i)];
-        return d.guestReaches(d.alpha(d.after(t)), chosen.steps, first, hypotheses);
+        return d.guestReaches(d.alpha(d.after(t)), chosen.steps, first, hypotheses, cut);
       },
     }));
   });
   return [...new Set(pieces.map((piece) => piece.name))].map((name) =>
-    obligation(name, "commute", t.name, () => pieces.filter((piece) => piece.name === name).map((piece) => piece.part())),
+    obligation(name, "commute", t.name, (cut) =>
+      pieces.filter((piece) => piece.name === name).map((piece) => piece.part(cut)),
+    ),
   );
 }
 
@@ -125,7 +139,7 @@ function progress(d: Diagram, t: Transition): readonly Obligation[] {
 
 /** At P: μ(c) is precise, and α(μ(c)) is the guest state at an instruction boundary that the guest really passes. */
 function materialize(d: Diagram, point: MaterializationPoint): Obligation {
-  return obligation(`materialize/${point.name}`, "materialize", point.name, () => {
+  return obligation(`materialize/${point.name}`, "materialize", point.name, (cut) => {
     const materialized = new Map([...d.c, ...point.by]);
     const read = d.hostAt(materialized);
     const seen = new Map(d.guest.variables.map((v) => [v.name, read(termOf(point.view, v.name))]));
@@ -134,7 +148,7 @@ function materialize(d: Diagram, point: MaterializationPoint): Obligation {
     return cases.flatMap((chosen, i) => {
       const firsts = chosen.steps[0]?.kind === "any" ? [...ownTransitions(d.guest).map((g) => g.name), undefined] : [undefined];
       return firsts.map((first) => {
-        const part = d.guestReaches(seen, chosen.steps, first, [...d.assumed, point.at, ...inCase(cases, i)]);
+        const part = d.guestReaches(seen, chosen.steps, first, [...d.assumed, point.at, ...inCase(cases, i)], cut);
         return { ...part, goals: [precise, ...part.goals] };
       });
     });
@@ -154,10 +168,10 @@ function inverse(d: Diagram): readonly Obligation[] {
       const untrapped = d.untrapped(a);
       return [
         {
-          hypotheses: [d.guest.wellFormed, ...d.assumptions.map(read), ...back.hypotheses],
+          hypotheses: [wellFormedTerm(d.guest), ...d.assumptions.map(read), ...back.hypotheses],
           goals: [
             ...back.goals,
-            holds("types", read(d.host.wellFormed)),
+            holds("types", read(wellFormedTerm(d.host))),
             ...d.invariant(c).map((goal) => holds(goal.variable, implies(untrapped, goal.host))),
           ],
           choices: [],
@@ -182,20 +196,10 @@ function obligation(
   name: string,
   kind: ObligationKind,
   of: string | undefined,
-  build: () => readonly Part[],
+  build: (cut: CutUnder) => readonly Part[],
   unsupported?: string,
 ): Obligation {
-  let parts: readonly Part[] | undefined;
-  return {
-    name,
-    kind,
-    of,
-    unsupported,
-    parts() {
-      parts ??= build();
-      return parts;
-    },
-  };
+  return { name, kind, of, unsupported, parts: (cut = NO_CUT) => build(cut) };
 }
 
 // ------------------------------------------------------------------------------------- the corners of the diagram
@@ -230,7 +234,7 @@ class Diagram {
 
   /** What every obligation about a reachable host state assumes of it. */
   get assumed(): readonly Term[] {
-    return [this.host.wellFormed, ...this.invariant(this.c).map((goal) => goal.host), ...this.assumptions];
+    return [wellFormedTerm(this.host), ...this.invariant(this.c).map((goal) => goal.host), ...this.assumptions];
   }
 
   /** The conjuncts of I at `c`, and that α(c) is a well-formed guest state: I is what α is meant to hold for. */
@@ -238,7 +242,7 @@ class Diagram {
     const read = this.hostAt(c);
     return [
       ...this.refinement.invariant.map(({ name, term }) => holds(name, read(term))),
-      holds("abstraction", this.at(this.alpha(c))(this.guest.wellFormed)),
+      holds("abstraction", this.at(this.alpha(c))(wellFormedTerm(this.guest))),
     ];
   }
 
@@ -274,19 +278,27 @@ class Diagram {
    * `hypotheses` ⇒ `target` = guest^n(α(c)), for the steps `steps`. Where the first is any step of the guest, the part is
    * the one in which that is `first`, and its guard a hypothesis; without `first` it is the part that says some step is enabled.
    */
-  guestReaches(target: SymbolicState, steps: readonly GuestStep[], first: string | undefined, hypotheses: readonly Term[]): Part {
+  guestReaches(
+    target: SymbolicState,
+    steps: readonly GuestStep[],
+    first: string | undefined,
+    hypotheses: readonly Term[],
+    cut: CutUnder,
+  ): Part {
     const a = this.alpha(this.c);
     const [step, ...rest] = steps;
     let run: GuestRun = { state: a, goals: [], choices: [] };
     const known = [...hypotheses];
     if (step?.kind === "any") {
+      const inCut = cut(hypotheses);
+      const read = inCut.size === 0 ? this.at(a) : reader(this.guest, a, inCut);
       if (first === undefined) {
-        const guards = ownTransitions(this.guest).map((g) => this.at(a)(g.guard));
+        const guards = ownTransitions(this.guest).map((g) => read(g.guard));
         return { hypotheses, goals: [holds("enabled", or(...guards))], choices: [] };
       }
       const g = transitionNamed(this.guest, first);
-      known.push(this.at(a)(g.guard));
-      run = this.take(run, g, [], step, 0);
+      known.push(read(g.guard));
+      run = this.take(run, g, [], step, 0, inCut);
     } else if (step !== undefined) {
       run = this.step(run, step, 0);
     }
@@ -325,7 +337,14 @@ class Diagram {
   }
 
   /** Takes the guest transition `g`; what it leaves open becomes a fresh variable. */
-  private take(run: GuestRun, g: Transition, args: readonly Term[], step: GuestStep, index: number): GuestRun {
+  private take(
+    run: GuestRun,
+    g: Transition,
+    args: readonly Term[],
+    step: GuestStep,
+    index: number,
+    known?: ReadonlyMap<Term, Term>,
+  ): GuestRun {
     const choices = g.choices.map((p) => ({
       name: p.name,
       variable: variable(`${index}:${p.term.name}`, p.term.sort),
@@ -338,7 +357,7 @@ class Diagram {
       inputs.set(p.name, arg);
     }
     return {
-      state: nextState(this.guest, g, run.state, inputs),
+      state: nextState(this.guest, g, run.state, inputs, known),
       goals: run.goals,
       choices: [...run.choices, ...choices],
     };

@@ -120,10 +120,12 @@ export interface Field extends Parameter {
 export interface Encoding {
   /** Bits in the instruction word, a multiple of 8 unless the machine fetches from a file. */
   readonly width: number;
-  /** A word w is this instruction iff w & mask == match (and no `except` of the block matches). */
+  /** A word w is this instruction iff w & mask == match and its fields satisfy `constraint`. */
   readonly mask: bigint;
   readonly match: bigint;
   readonly fields: readonly Field[];
+  /** Over the fields' variables: words for which it does not hold are not this instruction (`where`, `except`). */
+  readonly constraint?: Term;
 }
 
 export interface Instruction {

@@ -1,9 +1,8 @@
 import { existsSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
+import { readInput } from "../files.js";
 import { instructionSetOf, machineNamed } from "../load.js";
-import { addressOption } from "../options.js";
+import { pcOption } from "../options.js";
 import { commonOptions, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
@@ -17,7 +16,7 @@ export function addAsm(program: Command): Command {
     .description("assemble with the assembler derived from a machine's definition")
     .argument("<MACHINE>", "a name from `commute list`, or a path to a machine file")
     .argument("<TEXT>", "assembly (`;` between instructions), the path of a file of it, or - for standard input")
-    .option("--pc <ADDRESS>", "address of the first instruction", addressOption, 0n)
+    .addOption(pcOption())
     .addHelpText(
       "after",
       `
@@ -50,9 +49,7 @@ async function asm(name: string, argument: string, pc: bigint, out: Output): Pro
 }
 
 async function source(argument: string): Promise<{ readonly file: string; readonly text: string }> {
-  if (argument === "-") return { file: "<stdin>", text: await readAll(process.stdin) };
-  if (existsSync(argument) && statSync(argument).isFile()) {
-    return { file: argument, text: await readFile(argument, "utf8") };
-  }
-  return { file: "<assembly>", text: argument };
+  if (argument !== "-" && !(existsSync(argument) && statSync(argument).isFile())) return { file: "<assembly>", text: argument };
+  const file = argument === "-" ? "<stdin>" : argument;
+  return { file, text: Buffer.from(await readInput(argument)).toString("utf8") };
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { UserError } from "../../refinement/errors.js";
 import { instructionSetOf, machineNamed } from "../load.js";
-import { addressOption } from "../options.js";
+import { pcOption } from "../options.js";
 import { commonOptions, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
@@ -15,7 +15,7 @@ export function addDisasm(program: Command): Command {
     .description("disassemble with the disassembler derived from a machine's definition")
     .argument("<MACHINE>", "a name from `commute list`, or a path to a machine file")
     .argument("<HEX...>", "bytes in memory order, spaces allowed; or one instruction word as a number, 0x…")
-    .option("--pc <ADDRESS>", "address of the first instruction", addressOption, 0n)
+    .addOption(pcOption())
     .addHelpText(
       "after",
       `

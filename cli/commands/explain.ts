@@ -88,8 +88,8 @@ function render(e: Explanation, out: Output): void {
   out.line(`${bold(e.name)}  ${e.title}`);
   out.line(dim(`${e.kind}: guest ${e.guest}, host ${e.host}; ${e.file}`));
   section("Mapping: guest feature → host feature", table(e.mapping.map(({ guest, host }) => [guest, `→ ${host}`])));
-  section("Abstraction: guest state = … over host state", formulas(e.abstraction));
-  section("after the host has flushed with", e.flush === "" ? [] : [e.flush]);
+  const flushed = e.flush === "" ? "host state" : `host state after ${e.flush}`;
+  section(`Abstraction: guest state = … over ${flushed}`, formulas(e.abstraction));
   section("Invariant", formulas(e.invariant));
   section("Steps: host transition = … guest steps", formulas(e.steps));
   section("Rank: falls at every stutter", e.rank === "" ? [] : e.rank.split("\n"));

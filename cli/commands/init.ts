@@ -33,6 +33,6 @@ async function init(argument: string, out: Output): Promise<number> {
     .sort();
   out.json({ version: 1, directory, files });
   for (const file of files) out.detail(`  ${show(file)}`);
-  out.line(`A new project is in ${show(directory)}. Go on with its README.md, or at once with: cd ${argument} && commute check`);
+  out.line(`A new project is in ${show(directory)}: go on with its README.md, or at once with \`commute check\` in there.`);
   return 0;
 }

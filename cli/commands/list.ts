@@ -26,17 +26,18 @@ Examples:
 async function list(out: Output): Promise<number> {
   const project = await discover();
   const machines = await Promise.all(
-    project.machines.map(async ({ name, file }) => {
+    project.machines.map(async ({ name, file, isBuiltIn }) => {
       const definition = await readDefinition(file);
-      return { name, title: text(definition["title"]), file: show(file) };
+      return { name, title: text(definition["title"]), file: show(file), isBuiltIn };
     }),
   );
   const refinements = await Promise.all(project.refinements.map((entry) => describe(project, entry)));
-  out.json({ machines, refinements });
+  const documented = ({ isBuiltIn: _, ...rest }: { readonly isBuiltIn: boolean }) => rest;
+  out.json({ machines: machines.map(documented), refinements: refinements.map(documented) });
 
   const { bold, dim } = out.colors;
   out.detail(bold("Machines"));
-  for (const row of table(machines.map((m) => [m.name, m.title, dim(m.file)]))) out.line(`  ${row}`);
+  for (const row of table(machines.map((m) => [m.name, m.title, dim(where(m))]))) out.line(`  ${row}`);
   out.detail();
   out.detail(bold("Refinements"));
   const rows = refinements.map((r) => [
@@ -44,13 +45,18 @@ async function list(out: Output): Promise<number> {
     r.kind,
     `${r.guest} ◁ ${r.host}`,
     r.last === null ? dim("not checked") : colorOf(out.colors, r.last)(r.last),
-    dim(r.file),
+    dim(where(r)),
   ]);
   for (const row of table(rows)) out.line(`  ${row}`);
   return 0;
 }
 
+function where({ file, isBuiltIn }: { readonly file: string; readonly isBuiltIn: boolean }): string {
+  return isBuiltIn ? "built in" : file;
+}
+
 interface Described {
+  readonly isBuiltIn: boolean;
   readonly name: string;
   readonly title: string;
   readonly kind: string;
@@ -70,6 +76,7 @@ async function describe(project: Project, entry: Entry): Promise<Described> {
     guest: machineName(project, entry, text(definition["guest"])),
     host: hostName(project, entry, definition),
     file: show(entry.file),
+    isBuiltIn: entry.isBuiltIn,
     faults: Object.keys(record(definition["faults"])),
     last: await lastVerdict(project, entry.file),
   };

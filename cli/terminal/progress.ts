@@ -1,6 +1,7 @@
 /** How far long work has come: a bar on a terminal, a line every few seconds elsewhere. */
 
 export interface Step {
+  /** May be a fraction, where a part of one is done. */
   readonly done: number;
   readonly total: number;
   /** What is running now. */
@@ -70,7 +71,7 @@ function bar({ done, total }: Step): string {
 export function describe({ done, total, running }: Step, seconds: number): string {
   const rate = seconds > 0 ? done / seconds : 0;
   const left = done > 0 && done < total ? `, ${duration(((total - done) / done) * seconds)} left` : "";
-  return `${done}/${total} done, ${rate.toFixed(1)}/s${left}${running === "" ? "" : `: ${running}`}`;
+  return `${Math.floor(done)}/${total} done, ${rate.toFixed(1)}/s${left}${running === "" ? "" : `: ${running}`}`;
 }
 
 /** `850 ms`, `3.2 s`, `42 s`, `3 min 20 s` */

@@ -47,7 +47,9 @@ export interface Died {
   readonly registers: { readonly pc: bigint; readonly x: readonly bigint[] } | undefined;
 }
 
-export type BatchResult = { readonly kind: "results"; readonly outputs: readonly CaseOutput[] } | { readonly kind: "died"; readonly died: Died };
+export type BatchResult =
+  | { readonly kind: "results"; readonly outputs: readonly CaseOutput[] }
+  | { readonly kind: "died"; readonly died: Died };
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
@@ -75,10 +77,19 @@ export class CaseRunner {
     return result;
   }
 
-  private async batch(cases: readonly CaseInput[], careful: boolean, signal: AbortSignal): Promise<BatchResult | "stray"> {
+  private async batch(
+    cases: readonly CaseInput[],
+    careful: boolean,
+    signal: AbortSignal,
+  ): Promise<BatchResult | "stray"> {
     this.process ??= new RunnerProcess(this.command);
     const running = this.process;
-    const answer = await running.exchange(encodeBatch(cases, careful), cases.length * OUTPUT_WORDS * 8, this.timeoutMs, signal);
+    const answer = await running.exchange(
+      encodeBatch(cases, careful),
+      cases.length * OUTPUT_WORDS * 8,
+      this.timeoutMs,
+      signal,
+    );
     if (answer.kind === "died") {
       this.process = undefined;
       return { kind: "died", died: readDeath(answer.complaint) };
@@ -92,7 +103,9 @@ export class CaseRunner {
   }
 }
 
-type Answer = { readonly kind: "bytes"; readonly bytes: Uint8Array } | { readonly kind: "died"; readonly complaint: string };
+type Answer =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "died"; readonly complaint: string };
 
 class RunnerProcess {
   private readonly child: Child;
@@ -189,7 +202,7 @@ function encodeBatch(cases: readonly CaseInput[], careful: boolean): Uint8Array 
     for (let r = 1; r < 32; r++) words[at + r] = c.x[r] ?? 0n;
     words[at + 32] = c.word;
     if (c.patches.length > MAX_PATCHES) throw new InternalDefect(`a case with ${c.patches.length} patches of memory`);
-    c.patches.forEach((p, k) => words.set([p.address, BigInt(p.length), p.value], at + 33 + 3 * k));
+    for (const [k, p] of c.patches.entries()) words.set([p.address, BigInt(p.length), p.value], at + 33 + 3 * k);
   });
   return new Uint8Array(words.buffer);
 }
@@ -201,7 +214,8 @@ function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
     const at = i * OUTPUT_WORDS;
     if (words[at + 36] !== 0n) return "stray";
     const changed = Number(words[at + 35]);
-    if (changed > MAX_CHANGES) throw new EnvironmentFailure("case runner", `an instruction changed ${changed} double words of memory`);
+    if (changed > MAX_CHANGES)
+      throw new EnvironmentFailure("case runner", `an instruction changed ${changed} double words of memory`);
     const changes: { address: bigint; value: bigint }[] = [];
     for (let k = 0; k < changed; k++) {
       changes.push({ address: words[at + 37 + 2 * k] ?? 0n, value: words[at + 38 + 2 * k] ?? 0n });

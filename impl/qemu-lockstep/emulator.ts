@@ -4,7 +4,6 @@
  */
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import type {
   CaseRoom,
   Emulator,
@@ -15,14 +14,23 @@ import type {
   TraceEvent,
 } from "../../refinement/emulator.js";
 import { EnvironmentFailure, InternalDefect, UserError } from "../../refinement/errors.js";
-import { readElf } from "../../refinement/execute/elf.js";
 import type { State } from "../../refinement/execute/state.js";
 import type { Machine } from "../../refinement/machine.js";
 import { FileValue, MemoryValue } from "../../refinement/terms/value.js";
-import { type CaseInput, type CaseOutput, CaseRunner, type Died, MAX_BATCH, SIGILL, SIGSEGV, SIGTRAP } from "./case-runner.js";
+import {
+  type CaseInput,
+  type CaseOutput,
+  CaseRunner,
+  type Died,
+  MAX_BATCH,
+  SIGILL,
+  SIGSEGV,
+  SIGTRAP,
+} from "./case-runner.js";
+import { memoryOf, readImage } from "./image.js";
 import { isConfined, isUnmappable, PAGE, ROOM_MEMORY, RUNNER_BASE, WINDOWS, windowAt } from "./layout.js";
 import { type Options, readOptions } from "./options.js";
-import { compile, findProgram, missing, processorModel, versionOf } from "./toolchain.js";
+import { compile, digestOf, findProgram, missing, processorModel, versionOf } from "./toolchain.js";
 import { TraceReader } from "./trace.js";
 import { TraceProcess } from "./trace-process.js";
 import { addressOf, kindOf } from "./words.js";
@@ -38,6 +46,9 @@ const TRAPS = [
   "environment_call",
 ] as const;
 type TrapName = (typeof TRAPS)[number];
+
+/** In the folder `guest`. */
+const GUEST_FILES = ["case-runner.c", "system.h", "start.c", "library.c", "library.h"];
 
 const A0 = 10;
 const A7 = 17;
@@ -64,7 +75,8 @@ function trapCodes(guest: Machine): ReadonlyMap<TrapName, bigint> {
   return new Map(
     TRAPS.map((name) => {
       const trap = guest.traps.find((t) => t.name === name);
-      if (trap === undefined) throw new UserError(`${guest.name} has no trap ${name}: qemu-riscv64 is compared with a RISC-V machine`);
+      if (trap === undefined)
+        throw new UserError(`${guest.name} has no trap ${name}: qemu-riscv64 is compared with a RISC-V machine`);
       return [name, BigInt(trap.code)];
     }),
   );
@@ -77,6 +89,8 @@ class Qemu implements Emulator {
   private readonly compiler: string;
   private readonly model: string;
   private readonly sources: readonly string[];
+  /** The folder of what the programs are linked with. */
+  private readonly guest: string;
   private readonly traps: ReadonlyMap<TrapName, bigint>;
   private readonly runner: CaseRunner;
 
@@ -86,6 +100,7 @@ class Qemu implements Emulator {
     compiler: string,
     model: string,
     sources: readonly string[],
+    guest: string,
     traps: ReadonlyMap<TrapName, bigint>,
     runner: string,
   ) {
@@ -94,6 +109,7 @@ class Qemu implements Emulator {
     this.compiler = compiler;
     this.model = model;
     this.sources = sources;
+    this.guest = guest;
     this.traps = traps;
     this.runner = new CaseRunner([emulator, "-cpu", model, runner]);
     this.room = {
@@ -111,22 +127,29 @@ class Qemu implements Emulator {
     traps: ReadonlyMap<TrapName, bigint>,
     directory: string,
   ): Promise<Qemu> {
+    const guest = path.join(directory, "guest");
     const runner = await compile(
       compiler,
       "case-runner",
-      [guestFile("case-runner.c")],
-      [guestFile("system.h")],
+      [path.join(guest, "case-runner.c")],
+      [path.join(guest, "system.h")],
       [`-Wl,-Ttext-segment=0x${RUNNER_BASE.toString(16)}`],
     );
     const model = await processorModel(emulator, options.cpu, runner);
-    const identity = [await versionOf(emulator), `-cpu ${model}`, await versionOf(compiler), `${os.cpus()[0]?.model} ${os.arch()}`].join("; ");
     const sources = options.programs.map((p) => path.resolve(directory, p));
-    return new Qemu(identity, emulator, compiler, model, sources, traps, runner);
+    const identity = [
+      await versionOf(emulator),
+      `-cpu ${model}`,
+      await versionOf(compiler),
+      `${os.cpus()[0]?.model} (${os.arch()})`,
+      `sources ${await digestOf([...sources, ...GUEST_FILES.map((file) => path.join(guest, file))])}`,
+    ].join("; ");
+    return new Qemu(identity, emulator, compiler, model, sources, guest, traps, runner);
   }
 
   programs(): Promise<readonly EmulatorProgram[]> {
-    const shared = [guestFile("start.c"), guestFile("library.c")];
-    const headers = [guestFile("system.h"), guestFile("library.h")];
+    const shared = ["start.c", "library.c"].map((file) => path.join(this.guest, file));
+    const headers = ["system.h", "library.h"].map((file) => path.join(this.guest, file));
     return Promise.all(
       this.sources.map(async (source) => {
         const name = path.basename(source, ".c");
@@ -136,7 +159,7 @@ class Qemu implements Emulator {
   }
 
   async memoryOf(program: EmulatorProgram): Promise<MemoryValue> {
-    return (await readElf(program.elf)).memory;
+    return memoryOf(await readImage(program.elf));
   }
 
   async *trace(program: EmulatorProgram, signal: AbortSignal): AsyncGenerator<TraceEvent> {
@@ -147,13 +170,16 @@ class Qemu implements Emulator {
     }
     reader.end();
     const { status, output } = await run.end();
-    if (status !== 0) throw new EnvironmentFailure(program.elf, `the program ended with ${status}: it finds its own results wrong`);
+    if (status !== 0)
+      throw new EnvironmentFailure(program.elf, `the program ended with ${status}: it finds its own results wrong`);
     let at = 0;
-    for (const segment of (await readElf(program.elf)).segments) {
-      yield { kind: "memory", address: segment.address, bytes: output.subarray(at, at + segment.size) };
-      at += segment.size;
+    for (const segment of (await readImage(program.elf)).segments) {
+      const size = Number(segment.size);
+      yield { kind: "memory", address: segment.address, bytes: output.subarray(at, at + size) };
+      at += size;
     }
-    if (at !== output.length) throw new EnvironmentFailure(program.elf, `it wrote ${output.length} bytes, not the ${at} of its memory`);
+    if (at !== output.length)
+      throw new EnvironmentFailure(program.elf, `it wrote ${output.length} bytes, not the ${at} of its memory`);
   }
 
   /** The only system calls are `write`, whose result goes to a0, and the last, `exit_group`. */
@@ -288,7 +314,8 @@ function input(c: EmulatorCase): CaseInput {
       const address = patch.address + BigInt(i);
       const bytes = patch.bytes.subarray(i, i + 8);
       if (address === pc && bytes.length <= 4) continue; // The instruction, which is sent by itself.
-      if (windowAt(address)?.write !== true) throw new InternalDefect(`no memory to write a patch to at 0x${address.toString(16)}`);
+      if (windowAt(address)?.write !== true)
+        throw new InternalDefect(`no memory to write a patch to at 0x${address.toString(16)}`);
       patches.push({ address, length: bytes.length, value: memory.load(address, bytes.length) });
     }
   }
@@ -300,7 +327,8 @@ function cost(state: State): "cheap" | "dear" | "impossible" {
   const pc = state.get("pc");
   const x = state.get("x");
   const memory = state.get("mem");
-  if (typeof pc !== "bigint" || !(x instanceof FileValue) || !(memory instanceof MemoryValue) || (pc & 3n) !== 0n) return "impossible";
+  if (typeof pc !== "bigint" || !(x instanceof FileValue) || !(memory instanceof MemoryValue) || (pc & 3n) !== 0n)
+    return "impossible";
   if (!confined(pc)) return "impossible";
   if (!ROOM_MEMORY.accessible("fetch", pc, 4)) return "cheap";
   // What comes next must stop it.
@@ -316,7 +344,9 @@ function cost(state: State): "cheap" | "dear" | "impossible" {
     case "load":
       return address !== undefined && confined(address) ? "cheap" : "impossible";
     case "store":
-      return address !== undefined && confined(address) && !(address < landing + 4n && address + 8n > landing) ? "cheap" : "impossible";
+      return address !== undefined && confined(address) && !(address < landing + 4n && address + 8n > landing)
+        ? "cheap"
+        : "impossible";
     case "jump":
     case "branch":
       if (address === undefined || !confined(address) || address === pc) return "impossible";
@@ -334,10 +364,4 @@ const EBREAK = 0x00100073n;
 
 function stops(memory: MemoryValue, address: bigint): boolean {
   return !ROOM_MEMORY.accessible("fetch", address, 4) || memory.load(address, 4) === EBREAK;
-}
-
-/** The guests' sources: beside this module, or, if it was compiled, where it was compiled from. */
-function guestFile(name: string): string {
-  const here = path.dirname(fileURLToPath(import.meta.url));
-  return path.join(here.replace(/([/\\])dist([/\\]impl[/\\])/, "$1impl$2").replace("impl/impl/", "impl/"), "guest", name);
 }

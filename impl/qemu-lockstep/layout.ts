@@ -64,14 +64,18 @@ export function background(address: bigint): number {
   return Number((word >> (8n * (address & 7n))) & 0xffn);
 }
 
-export const ROOM_MEMORY = MemoryValue.empty(
-  64,
-  (access, address) => {
+/** The windows with their contents. */
+export const ROOM_MEMORY = WINDOWS.reduce(
+  (memory, w) =>
+    memory.storeBytes(
+      w.start,
+      Uint8Array.from({ length: Number(w.end - w.start) }, (_, i) => background(w.start + BigInt(i))),
+    ),
+  MemoryValue.empty(64, (access, address) => {
     const window = windowAt(address);
     if (window === undefined) return false;
     return access === "fetch" ? window.execute : access === "store" ? window.write : true;
-  },
-  background,
+  }),
 );
 
 /**

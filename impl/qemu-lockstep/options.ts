@@ -24,7 +24,8 @@ export function readOptions(options: unknown): Options {
   const text = (key: "program" | "cpu" | "compiler"): string => {
     const value = given.get(key) ?? DEFAULTS[key];
     given.delete(key);
-    if (typeof value !== "string" || value === "") throw new UserError(`emulator.${key} is a name, as in ${DEFAULTS[key]}`);
+    if (typeof value !== "string" || value === "")
+      throw new UserError(`emulator.${key} is a name, as in ${DEFAULTS[key]}`);
     return value;
   };
   const result = { program: text("program"), cpu: text("cpu"), compiler: text("compiler") };

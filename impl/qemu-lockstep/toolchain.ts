@@ -11,7 +11,16 @@ import { promisify } from "node:util";
 import type { Missing } from "../../refinement/emulator.js";
 import { EnvironmentFailure } from "../../refinement/errors.js";
 
-const run = promisify(execFile);
+/** Runs a program that reads nothing. */
+async function run(
+  program: string,
+  args: readonly string[],
+  options: { readonly timeout: number },
+): Promise<{ readonly stdout: string }> {
+  const running = promisify(execFile)(program, [...args], { ...options, killSignal: "SIGKILL" });
+  running.child.stdin?.end();
+  return running;
+}
 
 /** The Debian package that each program comes from. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -21,7 +30,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** The absolute path of a program, looked for on PATH unless it contains a slash. */
 export async function findProgram(program: string): Promise<string | undefined> {
-  const folders = program.includes("/") ? [""] : (process.env["PATH"] ?? "").split(path.delimiter);
+  const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(path.delimiter);
   for (const folder of folders) {
     const candidate = path.resolve(folder, program);
     const found = await access(candidate, constants.X_OK).then(
@@ -36,12 +45,22 @@ export async function findProgram(program: string): Promise<string | undefined> 
 export function missing(program: string): Missing {
   const name = PACKAGES[path.basename(program)];
   const remedy =
-    name === undefined ? `install ${program} or put it on PATH` : `apt-get install ${name} (or your system's package with ${program})`;
+    name === undefined
+      ? `install ${program} or put it on PATH`
+      : `apt-get install ${name} (or your system's package with ${program})`;
   return { program, remedy };
 }
 
+const versions = new Map<string, Promise<string>>();
+
 /** The first line that a program prints about its version. */
-export async function versionOf(program: string): Promise<string> {
+export function versionOf(program: string): Promise<string> {
+  const asked = versions.get(program) ?? askVersion(program);
+  versions.set(program, asked);
+  return asked;
+}
+
+async function askVersion(program: string): Promise<string> {
   try {
     const { stdout } = await run(program, ["--version"], { timeout: 20_000 });
     return stdout.split("\n")[0] ?? "";
@@ -82,10 +101,9 @@ export async function compile(
   headers: readonly string[],
   flags: readonly string[] = [],
 ): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify([await versionOf(compiler), FLAGS, flags]));
-  for (const file of [...sources, ...headers]) hash.update(await readFile(file)).update("\0");
+  const key = await digestOf([...sources, ...headers], JSON.stringify([await versionOf(compiler), FLAGS, flags]));
   const folder = cacheDirectory();
-  const result = path.join(folder, `${name}-${hash.digest("hex").slice(0, 16)}.elf`);
+  const result = path.join(folder, `${name}-${key}.elf`);
   if (await exists(result)) return result;
   const fresh = `${result}.${randomBytes(6).toString("hex")}`;
   try {
@@ -94,9 +112,20 @@ export async function compile(
     await rename(fresh, result);
   } catch (error) {
     await rm(fresh, { force: true });
-    throw new EnvironmentFailure(compiler, `cannot compile ${sources[0]}: ${error instanceof Error ? error.message : ""}`, { cause: error });
+    throw new EnvironmentFailure(
+      compiler,
+      `cannot compile ${sources[0]}: ${error instanceof Error ? error.message : ""}`,
+      { cause: error },
+    );
   }
   return result;
+}
+
+/** Of files' contents and whatever else counts. */
+export async function digestOf(files: readonly string[], more = ""): Promise<string> {
+  const hash = createHash("sha256").update(more);
+  for (const file of files) hash.update(await readFile(file)).update("\0");
+  return hash.digest("hex").slice(0, 16);
 }
 
 async function exists(file: string): Promise<boolean> {
@@ -110,7 +139,27 @@ async function exists(file: string): Promise<boolean> {
  * Extensions that the definition (RV64IM) does not have. Which of them a version of QEMU knows, and by which name, differs.
  * D goes before F, which it depends on.
  */
-const EXTENSIONS = ["c", "a", "d", "f", "h", "Zifencei", "zifencei", "Zicsr", "zicsr", "Zawrs", "zawrs", "zba", "zbb", "zbc", "zbs", "zfa", "zicboz", "zicbom", "zicond"];
+const EXTENSIONS = [
+  "c",
+  "a",
+  "d",
+  "f",
+  "h",
+  "Zifencei",
+  "zifencei",
+  "Zicsr",
+  "zicsr",
+  "Zawrs",
+  "zawrs",
+  "zba",
+  "zbb",
+  "zbc",
+  "zbs",
+  "zfa",
+  "zicboz",
+  "zicbom",
+  "zicond",
+];
 
 /** The processor model with every extension switched off that this emulator lets one switch off. */
 export async function processorModel(emulator: string, cpu: string, probe: string): Promise<string> {

@@ -33,11 +33,16 @@ export class TraceReader {
       at += this.shape.length;
     }
     this.rest = Buffer.from(text.subarray(at));
-    if (this.rest.length > 1 << 16) throw new EnvironmentFailure("qemu-riscv64", `its log has an unknown form: ${this.rest.subarray(0, 200)}`);
+    if (this.rest.length > 1 << 16)
+      throw new EnvironmentFailure("qemu-riscv64", `its log has an unknown form: ${this.rest.subarray(0, 200)}`);
   }
 
   end(): void {
-    if (this.rest.length > 0) throw new EnvironmentFailure("qemu-riscv64", `its log ends with ${JSON.stringify(this.rest.toString().slice(0, 200))}`);
+    if (this.rest.length > 0)
+      throw new EnvironmentFailure(
+        "qemu-riscv64",
+        `its log ends with ${JSON.stringify(this.rest.toString().slice(0, 200))}`,
+      );
   }
 }
 
@@ -89,14 +94,21 @@ function readState(text: Buffer, at: number, shape: Shape): Snapshot {
 
 /** The names before the numbers stand where they stood. */
 function sameMarks(text: Buffer, at: number, shape: Shape): boolean {
-  return shape.places.every((place) => text[at + place - 1] === shape.template[place - 1] && text[at + place + 16] === shape.template[place + 16]);
+  return shape.places.every(
+    (place) =>
+      text[at + place - 1] === shape.template[place - 1] && text[at + place + 16] === shape.template[place + 16],
+  );
 }
 
 function readHalf(text: Buffer, at: number): number {
   let value = 0;
   for (let i = 0; i < 8; i++) {
     const digit = DIGITS[text[at + i] ?? 0] ?? 255;
-    if (digit > 15) throw new EnvironmentFailure("qemu-riscv64", `its log has no number where one belongs: ${text.subarray(at, at + 16)}`);
+    if (digit > 15)
+      throw new EnvironmentFailure(
+        "qemu-riscv64",
+        `its log has no number where one belongs: ${text.subarray(at, at + 16)}`,
+      );
     value = (value << 4) | digit;
   }
   return value;

@@ -29,9 +29,15 @@ const bits = (word: number, hi: number, lo: number): number => (word >>> lo) & (
 const immediateI = (word: number): bigint => sext(bits(word, 31, 20), 12);
 const immediateS = (word: number): bigint => sext((bits(word, 31, 25) << 5) | bits(word, 11, 7), 12);
 const immediateB = (word: number): bigint =>
-  sext((bits(word, 31, 31) << 12) | (bits(word, 7, 7) << 11) | (bits(word, 30, 25) << 5) | (bits(word, 11, 8) << 1), 13);
+  sext(
+    (bits(word, 31, 31) << 12) | (bits(word, 7, 7) << 11) | (bits(word, 30, 25) << 5) | (bits(word, 11, 8) << 1),
+    13,
+  );
 const immediateJ = (word: number): bigint =>
-  sext((bits(word, 31, 31) << 20) | (bits(word, 19, 12) << 12) | (bits(word, 20, 20) << 11) | (bits(word, 30, 21) << 1), 21);
+  sext(
+    (bits(word, 31, 31) << 20) | (bits(word, 19, 12) << 12) | (bits(word, 20, 20) << 11) | (bits(word, 30, 21) << 1),
+    21,
+  );
 
 /** Where a load or store begins, or a jump or (taken) branch goes; `undefined` for other words. */
 export function addressOf(word: number, pc: bigint, x: readonly bigint[]): bigint | undefined {

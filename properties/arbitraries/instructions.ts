@@ -26,6 +26,8 @@ interface Candidate {
   readonly operands: Drawn<Operands>;
 }
 
+export type Vocabulary = ReadonlyMap<InstructionClass | "word", readonly Candidate[]>;
+
 export class InstructionsArbitrary extends Drawn<Operation> {
   readonly anatomy: Anatomy;
   private readonly candidates: readonly Candidate[];
@@ -41,22 +43,28 @@ export class InstructionsArbitrary extends Drawn<Operation> {
   }
 
   override draw(random: Random): Operation {
-    return this.drawFrom(random, this.names());
+    return this.drawFrom(random, this.vocabulary(this.names()));
   }
 
   names(): readonly string[] {
     return this.candidates.map((c) => c.anatomy.instruction.name);
   }
 
-  /** An instruction of one of these names, or a word. */
-  drawFrom(random: Random, names: readonly string[]): Operation {
-    const among = names.flatMap((name) => this.byName.get(name) ?? []);
-    const chosen = drawClass(random, among);
-    if (chosen === "word") return { kind: "word", word: this.word(random) };
-    const candidate = pick(
-      random,
-      among.filter((c) => c.anatomy.class === chosen),
-    );
+  /** Instructions by class, to draw from; a name that occurs twice is twice as likely. */
+  vocabulary(names: readonly string[]): Vocabulary {
+    const byClass = new Map<InstructionClass | "word", Candidate[]>([["word", []]]);
+    for (const candidate of names.flatMap((name) => this.byName.get(name) ?? [])) {
+      const known = byClass.get(candidate.anatomy.class);
+      if (known === undefined) byClass.set(candidate.anatomy.class, [candidate]);
+      else known.push(candidate);
+    }
+    return byClass;
+  }
+
+  /** An instruction of a vocabulary, or a word. */
+  drawFrom(random: Random, vocabulary: Vocabulary): Operation {
+    const chosen = drawClass(random, vocabulary);
+    const candidate = pick(random, vocabulary.get(chosen) ?? []);
     if (candidate === undefined) return { kind: "word", word: this.word(random) };
     const { instruction } = candidate.anatomy;
     return { kind: "instruction", name: instruction.name, fields: candidate.operands.draw(random), target: undefined };
@@ -95,12 +103,11 @@ export class InstructionsArbitrary extends Drawn<Operation> {
   }
 }
 
-function drawClass(random: Random, among: readonly Candidate[]): InstructionClass | "word" {
-  const present = new Set<InstructionClass | "word">(["word", ...among.map((c) => c.anatomy.class)]);
+function drawClass(random: Random, vocabulary: Vocabulary): InstructionClass | "word" {
   let total = 0;
-  for (const name of present) total += WEIGHTS[name];
+  for (const name of vocabulary.keys()) total += WEIGHTS[name];
   let at = random.nextInt(0, total - 1);
-  for (const name of present) {
+  for (const name of vocabulary.keys()) {
     at -= WEIGHTS[name];
     if (at < 0) return name;
   }

@@ -1,6 +1,7 @@
 import type { Random } from "fast-check";
 import { coveredBits } from "../../refinement/assembly/encoding.js";
 import type { Field, Instruction, Machine } from "../../refinement/machine.js";
+import { anatomyOf } from "../anatomy.js";
 import { pick } from "../random.js";
 import { Drawn } from "./drawn.js";
 import { values } from "./values.js";
@@ -22,6 +23,8 @@ interface Operand {
   readonly mask: bigint;
   /** Number of elements, where the field names a register. */
   readonly registers: number | undefined;
+  /** Of an instruction that accesses memory. */
+  readonly offset: boolean;
   readonly values: Drawn<bigint>;
 }
 
@@ -30,11 +33,13 @@ class OperandsArbitrary extends Drawn<Operands> {
 
   constructor(machine: Machine, instruction: Instruction) {
     super();
+    const offset = anatomyOf(machine)?.instructions.some((a) => a.instruction === instruction && a.class === "memory") ?? false;
     const files = machine.instructionSet?.fieldFiles.get(instruction.name);
     this.operands = instruction.encoding.fields.map((field) => ({
       name: field.name,
       mask: coveredBits(field),
       registers: registerCount(machine, field, files?.get(field.name)),
+      offset,
       values: values({ kind: "bits", width: field.width }),
     }));
   }
@@ -84,7 +89,7 @@ function registerNumber(random: Random, count: number, drawn: readonly bigint[])
 
 function immediate(random: Random, operand: Operand): bigint {
   const chance = random.nextInt(0, 99);
-  if (chance < 30) return BigInt(4 * random.nextInt(-6, 6));
-  if (chance < 45) return BigInt(random.nextInt(-9, 9));
+  if (chance < (operand.offset ? 50 : 25)) return BigInt(4 * random.nextInt(-6, 6));
+  if (chance < (operand.offset ? 80 : 40)) return BigInt(random.nextInt(-9, 9));
   return operand.values.draw(random);
 }

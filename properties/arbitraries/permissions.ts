@@ -1,7 +1,7 @@
 import type { Random } from "fast-check";
 import type { Access } from "../../refinement/terms/term.js";
 import type { MemorySort } from "../../refinement/terms/sort.js";
-import { pick } from "../random.js";
+import { oneIn, pick } from "../random.js";
 import type { Inaccessible } from "../start.js";
 import { Drawn } from "./drawn.js";
 
@@ -16,7 +16,7 @@ export interface Surroundings {
 const PAGE = 4096n;
 
 /**
- * Faults of the environment: mostly none; else a page, or a few bytes, denied to loads, stores or fetches near addresses
+ * Faults of the environment: none, often enough; else a page, or a block of a few bytes, denied to loads, stores or fetches near addresses
  * that the program is likely to touch, so that accesses reach into them from below.
  */
 export function permissions(around: Surroundings): Drawn<readonly Inaccessible[]> {
@@ -32,7 +32,7 @@ class PermissionsArbitrary extends Drawn<readonly Inaccessible[]> {
   }
 
   override draw(random: Random): readonly Inaccessible[] {
-    const count = pick(random, [0, 0, 0, 1, 1, 2]);
+    const count = pick(random, [0, 0, 1, 1, 2]);
     return Array.from({ length: count }, () => this.one(random));
   }
 
@@ -41,19 +41,21 @@ class PermissionsArbitrary extends Drawn<readonly Inaccessible[]> {
     const { memory, sort, code, data } = this.around;
     const near = pick(random, access === "fetch" ? code : [...data, ...data, ...code]) ?? 0n;
     const offset = BigInt(random.nextInt(-2, 10)) * (access === "fetch" ? 4n : 1n);
-    const address = BigInt.asUintN(sort.address, near + offset);
-    const page = BigInt.asUintN(sort.address, address & ~(PAGE - 1n));
-    const whole = sort.address > 12 && access !== "fetch" && random.nextInt(0, 2) === 0;
-    if (whole) return { memory, access, address: page, bytes: PAGE };
-    return { memory, access, address, bytes: pick(random, [1n, 1n, 2n, 4n, 16n]) };
+    const inside = BigInt.asUintN(sort.address, near + offset);
+    const whole = sort.address > 12 && access !== "fetch" && oneIn(random, 2);
+    // Aligned blocks: compiled code asks once for each. Accesses that are not aligned still reach into them from anywhere.
+    const bytes = whole ? PAGE : sort.address < 5 ? 1n : pick(random, [8n, 8n, 16n]);
+    return { memory, access, address: inside & ~(bytes - 1n), bytes };
   }
 
   override *smaller(value: readonly Inaccessible[]): Iterable<readonly Inaccessible[]> {
     for (let i = 0; i < value.length; i++) yield value.toSpliced(i, 1);
     for (const [i, one] of value.entries()) {
-      if (one.bytes > 16n) yield value.with(i, { ...one, bytes: 16n });
-      if (one.bytes > 1n) yield value.with(i, { ...one, bytes: 1n });
-      if (one.bytes > 1n) yield value.with(i, { ...one, bytes: one.bytes / 2n });
+      for (const bytes of [8n, one.bytes / 2n]) {
+        if (bytes === 0n || bytes >= one.bytes) continue;
+        yield value.with(i, { ...one, bytes });
+        yield value.with(i, { ...one, address: one.address + one.bytes - bytes, bytes });
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import type { Machine } from "../../refinement/machine.js";
 import { capacity, type Operation, type Program } from "../program.js";
 import { oneIn } from "../random.js";
 import { Drawn } from "./drawn.js";
-import { type InstructionsArbitrary, instructions } from "./instructions.js";
+import { type InstructionsArbitrary, instructions, type Vocabulary } from "./instructions.js";
 
 export interface ProgramsOptions {
   /** Instructions at most; 12 by default, less where the machine cannot hold as many. */
@@ -22,24 +22,26 @@ export function programs(machine: Machine, options: ProgramsOptions = {}): Drawn
 class ProgramsArbitrary extends Drawn<Program> {
   private readonly instructions: InstructionsArbitrary;
   private readonly maxLength: number;
+  private readonly all: Vocabulary;
 
   constructor(of: InstructionsArbitrary, maxLength: number) {
     super();
     this.instructions = of;
     this.maxLength = Math.min(maxLength, capacity(of.anatomy));
+    this.all = of.vocabulary(of.names());
   }
 
   override draw(random: Random): Program {
     const length = random.nextInt(0, this.maxLength);
-    const names = this.vocabulary(random);
-    return Array.from({ length }, (_, index) => this.aimed(random, this.instructions.drawFrom(random, names), index, length));
+    const vocabulary = this.vocabulary(random);
+    return Array.from({ length }, (_, index) => this.aimed(random, this.instructions.drawFrom(random, vocabulary), index, length));
   }
 
-  private vocabulary(random: Random): readonly string[] {
-    const all = this.instructions.names();
-    if (all.length < 6 || random.nextInt(0, 1) === 0) return all;
+  private vocabulary(random: Random): Vocabulary {
+    const names = this.instructions.names();
+    if (names.length < 6 || random.nextInt(0, 1) === 0) return this.all;
     const size = random.nextInt(2, 6);
-    return Array.from({ length: size }, () => all[random.nextInt(0, all.length - 1)] ?? "");
+    return this.instructions.vocabulary(Array.from({ length: size }, () => names[random.nextInt(0, names.length - 1)] ?? ""));
   }
 
   private aimed(random: Random, operation: Operation, index: number, length: number): Operation {

@@ -13,11 +13,13 @@ export interface SchedulesOptions {
   readonly transitions: number;
   /** The most inputs (parameters and choices) of one transition. */
   readonly inputs: number;
+  /** A run is as long as its schedule: one that decides nothing is not empty then. */
+  readonly bounds?: boolean;
 }
 
 /**
  * Schedules of host steps: which of several transitions goes next, with which arguments, and when the environment
- * interrupts (never, rarely, often, nearly always). A host that leaves nothing open gets the empty schedule.
+ * interrupts (never, rarely, often, nearly always). A host that leaves nothing open gets the empty schedule, unless `bounds`.
  */
 export function schedules(options: SchedulesOptions): Drawn<Schedule> {
   return new SchedulesArbitrary(options);
@@ -35,8 +37,8 @@ class SchedulesArbitrary extends Drawn<Schedule> {
   }
 
   override draw(random: Random): Schedule {
-    const { maxLength, environment, transitions, inputs } = this.options;
-    if (transitions <= 1 && inputs === 0 && environment === 0) return [];
+    const { maxLength, environment, transitions, inputs, bounds } = this.options;
+    if (bounds !== true && transitions <= 1 && inputs === 0 && environment === 0) return [];
     const length = random.nextInt(0, maxLength);
     const rate = environment === 0 ? 0 : pick(random, [0, 3, 15, 60]);
     return Array.from({ length }, () => this.decision(random, rate));

@@ -34,6 +34,8 @@ interface Layout {
 const REGION_BEFORE = 16;
 const REGION_BYTES = 48;
 const PAGE_BITS = 12;
+/** Out of a hundred registers so many hold addresses and other values of the case, beside those that `values` takes of it. */
+const POOLED = 25;
 
 class StatesArbitrary extends Drawn<Start> {
   private readonly machine: Machine;
@@ -57,10 +59,10 @@ class StatesArbitrary extends Drawn<Start> {
     const inaccessible: Inaccessible[] = [];
     for (const v of this.machine.variables) {
       state.set(v.name, this.value(random, v, layout, pool));
-      if (v.sort.kind === "memory") {
-        const around = { memory: v.name, sort: v.sort, code: layout.code, data: layout.data };
-        inaccessible.push(...permissions(around).draw(random));
-      }
+    }
+    const data = [...layout.data, ...likelyBases(state)];
+    for (const { name, sort } of this.machine.variables) {
+      if (sort.kind === "memory") inaccessible.push(...permissions({ memory: name, sort, code: layout.code, data }).draw(random));
     }
     return { state, inaccessible };
   }
@@ -116,11 +118,13 @@ class StatesArbitrary extends Drawn<Start> {
         return values(v.type, pool).draw(random);
       case "file": {
         const element = values(v.type.element, pool);
+        const end = 1n << BigInt(v.type.element.kind === "bits" ? v.type.element.width : 0);
+        const fitting = pool.filter((value) => value >= 0n && value < end);
         const elements: bigint[] = [];
         for (let i = 0; i < v.type.count; i++) {
-          const again = i > 0 && random.nextInt(0, 99) < 15;
-          const drawn = again ? (pick(random, elements) ?? 0n) : element.draw(random);
-          elements.push(v.fixed.get(i) ?? drawn);
+          const chance = random.nextInt(0, 99);
+          const repeated = chance < 15 ? pick(random, elements) : chance < 15 + POOLED ? pick(random, fitting) : undefined;
+          elements.push(v.fixed.get(i) ?? repeated ?? element.draw(random));
         }
         return new FileValue(elements);
       }
@@ -157,6 +161,11 @@ class StatesArbitrary extends Drawn<Start> {
     }
     return size;
   }
+}
+
+/** Contents of the registers that `operands` prefers. */
+function likelyBases(state: ReadonlyMap<string, Value>): readonly bigint[] {
+  return [...state.values()].flatMap((value) => (value instanceof FileValue ? value.elements.slice(0, 4) : []));
 }
 
 function address(random: Random, width: number): bigint {
@@ -224,9 +233,20 @@ function* smallerMemories(value: MemoryValue): Iterable<MemoryValue> {
   const written = [...value.written()].map(([address]) => address);
   for (let chunk = written.length; chunk > 0; chunk >>= 1) {
     for (let from = 0; from < written.length; from += chunk) {
-      let smaller = value;
-      for (const address of written.slice(from, from + chunk)) smaller = smaller.store(address, 1, 0n);
-      yield smaller;
+      yield zeroed(value, written.slice(from, from + chunk));
     }
   }
+}
+
+/** Neighbours are written together: every write copies a page. */
+function zeroed(memory: MemoryValue, addresses: readonly bigint[]): MemoryValue {
+  let result = memory;
+  for (let from = 0; from < addresses.length; ) {
+    const start = addresses[from] ?? 0n;
+    let length = 1;
+    while (addresses[from + length] === start + BigInt(length)) length++;
+    result = result.storeBytes(start, new Uint8Array(length));
+    from += length;
+  }
+  return result;
 }

@@ -80,7 +80,8 @@ class Assembler {
     const pc = machine.variables.find((v) => v.name === set.programCounter)?.sort;
     this.pcWidth = pc?.kind === "bits" ? pc.width : 64;
     const syntaxes = new Map<string, Syntax[]>();
-    for (const syntax of syntaxesOf(set)) syntaxes.set(syntax.mnemonic, [...(syntaxes.get(syntax.mnemonic) ?? []), syntax]);
+    for (const syntax of syntaxesOf(set))
+      syntaxes.set(syntax.mnemonic, [...(syntaxes.get(syntax.mnemonic) ?? []), syntax]);
     this.syntaxes = syntaxes;
   }
 
@@ -89,7 +90,8 @@ class Assembler {
     const lines: AssembledLine[] = [];
     for (const statement of statements) {
       const bytes = this.attempt(statement, () => this.statement(statement));
-      if (bytes !== undefined) lines.push({ address: statement.address, bytes, line: statement.line, text: statement.text });
+      if (bytes !== undefined)
+        lines.push({ address: statement.address, bytes, line: statement.line, text: statement.text });
     }
     if (this.diagnostics.length > 0) throw UserError.from(this.diagnostics);
     const bytes = new Uint8Array(lines.reduce((n, l) => n + l.bytes.length, 0));
@@ -125,8 +127,9 @@ class Assembler {
         if (body !== "") {
           const start = rest + part.slice(rest).search(/\S/);
           const statement = { text: body, line: index + 1, column: column + start, address };
-          statements.push(statement);
-          address += this.attempt(statement, () => this.size(body)) ?? BigInt(this.set.length);
+          const size = this.attempt(statement, () => this.size(body));
+          if (size !== undefined) statements.push(statement);
+          address += size ?? BigInt(this.set.length);
         }
         column += part.length + 1;
       }
@@ -158,12 +161,16 @@ class Assembler {
     if (head === ".word") return BigInt(this.set.length * count);
     if (head === ".zero") {
       const size = parseNumber(rest.trim());
-      if (size === undefined) throw new Mistake("E_SYNTAX", head.length, "`.zero` takes a number of bytes, as in `.zero 16`");
+      if (size === undefined)
+        throw new Mistake("E_SYNTAX", head.length, "`.zero` takes a number of bytes, as in `.zero 16`");
       return size;
     }
     const bytes = DIRECTIVE_BYTES[head];
     if (bytes === undefined || this.set.wordWidth !== 8 * this.set.length) {
-      const known = [".word", ...(this.set.wordWidth === 8 * this.set.length ? [".zero", ...Object.keys(DIRECTIVE_BYTES)] : [])];
+      const known = [
+        ".word",
+        ...(this.set.wordWidth === 8 * this.set.length ? [".zero", ...Object.keys(DIRECTIVE_BYTES)] : []),
+      ];
       throw new Mistake("E_NAME", 0, `\`${head}\` is no directive here; there are ${known.join(", ")}`);
     }
     return BigInt(bytes * count);
@@ -199,7 +206,11 @@ class Assembler {
       const reader = new Reader(statement.text, at);
       const value = this.expression(reader, statement.address);
       if (statement.text.slice(reader.at, at + part.length).trim() !== "") {
-        throw new Mistake("E_SYNTAX", reader.at, `unexpected \`${statement.text.slice(reader.at).trim()}\` after the value`);
+        throw new Mistake(
+          "E_SYNTAX",
+          reader.at,
+          `unexpected \`${statement.text.slice(reader.at).trim()}\` after the value`,
+        );
       }
       if (value >= 1n << BigInt(width) || value < -(1n << BigInt(width - 1))) {
         throw new Mistake("E_RANGE", at, `${value} does not fit in the ${width} bits of \`${head}\``);
@@ -223,7 +234,11 @@ class Assembler {
       const value = this.operand(syntax, element, reader, statement.address);
       const known = values.get(element.field.name);
       if (element.kind !== "slice" && known !== undefined && known !== value) {
-        throw new Mistake("E_SYNTAX", start, `${element.field.name} stands twice in \`${syntax.pattern}\` and must be the same`);
+        throw new Mistake(
+          "E_SYNTAX",
+          start,
+          `${element.field.name} stands twice in \`${syntax.pattern}\` and must be the same`,
+        );
       }
       values.set(element.field.name, (known ?? 0n) | value);
     }
@@ -243,7 +258,10 @@ class Assembler {
       case "relative": {
         const target = BigInt.asUintN(this.pcWidth, this.expression(reader, address, syntax));
         const offset = target - address;
-        const distance = operand.signedness === "unsigned" ? BigInt.asUintN(this.pcWidth, offset) : BigInt.asIntN(this.pcWidth, offset);
+        const distance =
+          operand.signedness === "unsigned"
+            ? BigInt.asUintN(this.pcWidth, offset)
+            : BigInt.asIntN(this.pcWidth, offset);
         const fitted = fit(operand.field, operand.signedness, distance);
         if ("value" in fitted) return fitted.value;
         throw new Mistake(

@@ -3,7 +3,8 @@
  * all remaining candidates fix are looked up at once, so a RISC-V word is found in three or four look-ups.
  */
 import type { Instruction, InstructionSet, Machine } from "../machine.js";
-import { fieldsOf } from "./encoding.js";
+import { evaluate } from "../terms/evaluate.js";
+import { extractField, fieldsOf } from "./encoding.js";
 
 export interface Decoded {
   readonly instruction: Instruction;
@@ -80,11 +81,25 @@ function mostFixed(candidates: readonly Instruction[], tested: bigint): bigint {
   return best;
 }
 
-function find<W>(words: Words<W>, root: Node<W>, word: W): Instruction | undefined {
+function find<W>(words: Words<W>, root: Node<W>, whole: bigint): Instruction | undefined {
+  const word = words.of(whole);
   let node: Node<W> | undefined = root;
   while (node !== undefined && node.kind === "branch") node = node.next.get(words.and(word, node.mask));
   if (node === undefined) return undefined;
-  return node.candidates.find((c) => words.and(word, c.mask) === c.match)?.instruction;
+  return node.candidates.find((c) => words.and(word, c.mask) === c.match && constrained(c.instruction, whole))
+    ?.instruction;
+}
+
+/** What `where` and `except` of the instruction's block say of the word's fields. */
+function constrained({ encoding: { constraint, fields } }: Instruction, word: bigint): boolean {
+  if (constraint === undefined) return true;
+  const holds = evaluate(constraint, {
+    variable: (v) => {
+      const field = fields.find((f) => f.term === v);
+      return field === undefined ? 0n : extractField(field, word);
+    },
+  });
+  return holds === 1n;
 }
 
 const decoders = new WeakMap<InstructionSet, (word: bigint) => Instruction | undefined>();
@@ -94,7 +109,7 @@ function decoder(set: InstructionSet): (word: bigint) => Instruction | undefined
   if (found === undefined) {
     if (set.wordWidth <= 32) {
       const root = build(small, set.instructions, 0n);
-      found = (word) => find(small, root, Number(word) | 0);
+      found = (word) => find(small, root, word);
     } else {
       const root = build(large, set.instructions, 0n);
       found = (word) => find(large, root, word);

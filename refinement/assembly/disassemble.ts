@@ -53,7 +53,11 @@ function shows(element: Element, field: string, value: bigint): boolean {
     case "relative":
       return element.field.name === field;
     case "slice":
-      return element.field.name === field && (value & ((1n << BigInt(element.lo)) - 1n)) === 0n && value >> BigInt(element.hi + 1) === 0n;
+      return (
+        element.field.name === field &&
+        (value & ((1n << BigInt(element.lo)) - 1n)) === 0n &&
+        value >> BigInt(element.hi + 1) === 0n
+      );
     default:
       return unreachable(element);
   }

@@ -6,4 +6,13 @@ export { type Decoded, decode } from "./decode.js";
 export { disassemble } from "./disassemble.js";
 export { bytesToWord, coveredBits, encode, extractField, fieldsOf, representable, wordToBytes } from "./encoding.js";
 export { rangeOf, type Range } from "./numbers.js";
-export { type Element, type Operand, signedness, type Signedness, type Spaced, type Syntax, syntaxesOf, syntaxOf } from "./syntax.js";
+export {
+  type Element,
+  type Operand,
+  signedness,
+  type Signedness,
+  type Spaced,
+  type Syntax,
+  syntaxesOf,
+  syntaxOf,
+} from "./syntax.js";

@@ -45,7 +45,9 @@ export function fit(field: Field, signedness: Signedness, value: bigint): { valu
     return { problem: `${value} is out of range: ${field.name} takes ${least} to ${greatest}` };
   }
   if (!representable(field, unsigned)) {
-    return { problem: `${value} does not fit: ${field.name} takes multiples of ${multiple} from ${least} to ${greatest}` };
+    return {
+      problem: `${value} does not fit: ${field.name} takes multiples of ${multiple} from ${least} to ${greatest}`,
+    };
   }
   return { value: unsigned };
 }

@@ -89,7 +89,8 @@ export function syntaxOf(set: InstructionSet, instruction: Instruction): Syntax 
 
 function fieldNamed(instruction: Instruction, name: string): Field {
   const field = instruction.encoding.fields.find((f) => f.name === name);
-  if (field === undefined) throw new InternalDefect(`${instruction.name}: the assembly names ${name}, which is no field`);
+  if (field === undefined)
+    throw new InternalDefect(`${instruction.name}: the assembly names ${name}, which is no field`);
   return field;
 }
 

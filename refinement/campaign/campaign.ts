@@ -3,7 +3,7 @@
  * from the cache where that is possible, and reported in the same order whatever happened when.
  */
 import { writeCounterexample } from "../counterexample-file.js";
-import { type Diagnostic, EnvironmentFailure, unreachable, UserError } from "../errors.js";
+import { type Diagnostic, unreachable, UserError } from "../errors.js";
 import type { Refinement } from "../refinement.js";
 import { openSolver } from "../solver/solver.js";
 import type { Verdict } from "../verdict.js";
@@ -141,6 +141,7 @@ class Campaign {
   }
 
   private crew(size: number): Crew {
+    if (this.options.crew !== undefined) return this.options.crew;
     return size > 1 ? new Workers(size) : new OwnThread(this.options.load);
   }
 
@@ -169,15 +170,25 @@ class Campaign {
         this.listener({ kind: "progress", refinement: refinement.name, task: about, method, part, of }),
       );
       if (this.stop.aborted && interrupted(reply)) return undefined;
-      return reply.kind === "missing" ? reply : { ...reply, cached: false };
+      switch (reply.kind) {
+        case "settled":
+          return { ...reply, cached: false };
+        case "missing":
+          return reply;
+        case "failed":
+          return failed(planned, reply.by, reply.reason, performance.now() - began);
+        default:
+          return unreachable(reply);
+      }
     } catch (error) {
       if (this.stop.aborted) return undefined;
       if (error instanceof UserError) throw error;
       if (limit.signal.aborted) {
         return failed(planned, "timeout", `no answer within ${Math.round(limitMs / 1000)} s`, performance.now() - began);
       }
-      if (attempts > 1 && !isDefect(error)) return this.attempt(planned, crew, attempts - 1);
-      return failed(planned, ...explain(error), performance.now() - began);
+      if (attempts > 1) return this.attempt(planned, crew, attempts - 1);
+      const message = error instanceof Error ? error.message : String(error);
+      return failed(planned, /memory|heap/i.test(message) ? "memory" : "worker", message, performance.now() - began);
     } finally {
       clearTimeout(timer);
     }
@@ -315,7 +326,7 @@ function failed({ method, about }: Planned, by: string, reason: string, ms: numb
 }
 
 function interrupted(reply: Reply): boolean {
-  return reply.kind === "settled" && reply.settled.some((s) => s.verdict.verdict === "unknown");
+  return reply.kind === "failed" || (reply.kind === "settled" && reply.settled.some((s) => s.verdict.verdict === "unknown"));
 }
 
 function isSettled(verdict: Verdict): boolean {
@@ -342,17 +353,4 @@ function dependence(settled: readonly Settled[]): keyof Keys {
     }
   });
   return levels.includes("seed") ? "seed" : levels.includes("solver") ? "solver" : "always";
-}
-
-/** A thrown error is a bug of ours, unless the environment is to blame: a worker that died, memory that ran out. */
-function isDefect(error: unknown): boolean {
-  return error instanceof Error && ["InternalDefect", "TypeError", "RangeError", "ReferenceError"].includes(error.name);
-}
-
-function explain(error: unknown): readonly [string, string] {
-  const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof EnvironmentFailure) return [error.what, message];
-  if (isDefect(error)) return ["defect", `a defect of the checker, please report it: ${message}`];
-  if (/out of memory|heap/i.test(message)) return ["memory", `a worker needs too much memory: ${message}`];
-  return ["worker", `a worker died: ${message}`];
 }

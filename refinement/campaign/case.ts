@@ -14,6 +14,7 @@ import {
 } from "../execute/commute.js";
 import { type Arguments, environment, inputsOf, zeroValue } from "../execute/concrete.js";
 import type { State } from "../execute/state.js";
+import { wellFormed } from "../execute/well-formed.js";
 import type { Machine, Transition } from "../machine.js";
 import type { MachineRefinement } from "../refinement.js";
 import { Evaluator } from "../terms/evaluate.js";
@@ -82,7 +83,7 @@ export function judge(refinement: MachineRefinement, obligation: Obligation, { s
     }
     case "initial": {
       const at = new Evaluator(environment(state));
-      if (!at.holds(refinement.host.initial) || !at.holds(refinement.host.wellFormed)) {
+      if (!at.holds(refinement.host.initial) || !wellFormed(refinement.host, state)) {
         return { kind: "outside", because: "the state is not initial" };
       }
       return find(checkInitial(refinement, state), obligation);
@@ -93,7 +94,7 @@ export function judge(refinement: MachineRefinement, obligation: Obligation, { s
       return find(checkPoints(refinement, state), obligation);
     }
     case "inverse": {
-      if (!new Evaluator(environment(state)).holds(refinement.guest.wellFormed)) {
+      if (!wellFormed(refinement.guest, state)) {
         return { kind: "outside", because: "the guest state is not well formed" };
       }
       return find(checkInverse(refinement, state), obligation);

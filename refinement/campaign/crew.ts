@@ -3,6 +3,7 @@
  */
 import { MessageChannel } from "node:worker_threads";
 import { Tinypool } from "tinypool";
+import { EnvironmentFailure } from "../errors.js";
 import { compiledModule } from "../module-url.js";
 import { Executor, type OnProgress, type Reply, type Request } from "./executor.js";
 import type { Load } from "./options.js";
@@ -54,11 +55,17 @@ export class Workers implements Crew {
 
   async run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply> {
     const { port1, port2 } = new MessageChannel();
+    const died = new AbortController();
     port1.on("message", ([done, total]: [number, number]) => onProgress(done, total));
-    port1.unref();
+    // The pool does not notice a worker that exits by itself, but its end of the channel closes with it.
+    port1.on("close", () => died.abort());
     try {
-      return await this.pool.run({ request, port: port2 }, { signal, transferList: [port2] });
+      const stop = AbortSignal.any([signal, died.signal]);
+      return await this.pool.run({ request, port: port2 }, { signal: stop, transferList: [port2] });
+    } catch (error) {
+      throw died.signal.aborted && !signal.aborted ? new EnvironmentFailure("worker", "exited in the middle of a task") : error;
     } finally {
+      port1.removeAllListeners("close");
       port1.close();
     }
   }

@@ -4,6 +4,7 @@
 import { type Obligation, obligations } from "../diagram.js";
 import { EnvironmentFailure } from "../errors.js";
 import type { State } from "../execute/state.js";
+import { wellFormedTerm } from "../execute/well-formed.js";
 import { zeroState } from "../execute/concrete.js";
 import type { MachineRefinement } from "../refinement.js";
 import { witnessByRandom } from "../solver/random.js";
@@ -123,7 +124,7 @@ function initialStates(refinement: MachineRefinement, seed: number): readonly St
   const { host, assumptions } = refinement;
   const conditions = assumptions.flatMap(({ condition }) => (condition === undefined ? [] : [condition]));
   return [0, 1, 2].flatMap((i) => {
-    const model = witnessByRandom([host.initial, host.wellFormed, ...conditions], { seed: seed + i, tries: 100 });
+    const model = witnessByRandom([host.initial, wellFormedTerm(host), ...conditions], { seed: seed + i, tries: 100 });
     if (model === undefined) return [];
     return [new Map([...zeroState(host)].map(([name, zero]) => [name, model.get(name) ?? zero]))];
   });

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Missing } from "../emulator.js";
-import { unreachable } from "../errors.js";
+import { EnvironmentFailure, unreachable, UserError } from "../errors.js";
 import type { Refinement } from "../refinement.js";
 import type { OnQuery, SolverChoice } from "../solver/solver.js";
 import type { Verdict } from "../verdict.js";
@@ -40,7 +40,9 @@ export interface Request {
 
 export type Reply =
   | { readonly kind: "settled"; readonly settled: readonly Settled[] }
-  | { readonly kind: "missing"; readonly missing: readonly Missing[] };
+  | { readonly kind: "missing"; readonly missing: readonly Missing[] }
+  /** It could not be carried out: `defect` where a bug of ours is to blame, else what failed around us. Errors lose their class between threads. */
+  | { readonly kind: "failed"; readonly by: string; readonly reason: string };
 
 export type OnProgress = (done: number, total: number) => void;
 
@@ -58,6 +60,17 @@ export class Executor {
   }
 
   async run(request: Request, signal: AbortSignal | undefined, onProgress: OnProgress | undefined): Promise<Reply> {
+    try {
+      return await this.carryOut(request, signal, onProgress);
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      if (error instanceof EnvironmentFailure) return { kind: "failed", by: error.what, reason: error.message };
+      const message = error instanceof Error ? error.message : String(error);
+      return { kind: "failed", by: "defect", reason: `a defect of the checker, please report it: ${message}` };
+    }
+  }
+
+  private async carryOut(request: Request, signal: AbortSignal | undefined, onProgress: OnProgress | undefined): Promise<Reply> {
     const { file, fault, task } = request;
     const key = JSON.stringify([file, fault]);
     let loading = this.refinements.get(key);

@@ -1,6 +1,7 @@
 import type { Refinement } from "../refinement.js";
 import type { SolverChoice } from "../solver/solver.js";
 import type { Method } from "../verdict.js";
+import type { Crew } from "./crew.js";
 
 export type Load = (file: string, fault: string | undefined) => Promise<Refinement>;
 
@@ -35,6 +36,8 @@ export interface CampaignOptions {
   readonly testers: Testers;
   /** Reads a refinement file; by default with the notation. Only for runs in this thread. */
   readonly load: Load | undefined;
+  /** Who carries out the tasks; by default this thread, or `jobs` workers. */
+  readonly crew: Crew | undefined;
   /** The date that counterexamples carry, `2026-11-22`. */
   readonly date: string;
 }
@@ -64,6 +67,7 @@ export function defaultOptions(): CampaignOptions {
     named: false,
     testers: { machine: undefined, emulator: undefined },
     load: undefined,
+    crew: undefined,
     date: new Date().toISOString().slice(0, 10),
   };
 }

@@ -47,7 +47,7 @@ export async function provePart(context: Context, obligation: Obligation, part: 
 }
 
 function closed(part: Part, goals: readonly Goal[]): boolean {
-  return goals.every((goal) => proveByRewriting(part.hypotheses, goalTerm(goal)).proved);
+  return goals.every((goal) => proveByRewriting(part.hypotheses, goalTerm(goal), undefined, part.focus).proved);
 }
 
 function final(outcome: Outcome): PartOutcome {
@@ -93,7 +93,7 @@ class Attempt {
   private rewrite(): readonly Open[] {
     const open: Open[] = [];
     for (const goal of new Set(this.goals)) {
-      const result = proveByRewriting(this.part.hypotheses, goal);
+      const result = proveByRewriting(this.part.hypotheses, goal, undefined, this.part.focus);
       if (!result.proved) open.push({ goal, leaves: result.open });
     }
     return open;

@@ -4,11 +4,7 @@ import { Executor, type Reply, type Request } from "./executor.js";
 
 const executor = new Executor();
 
-/** `port` is told of progress as `[done, total]`. */
-export default async function work({ request, port }: { request: Request; port: MessagePort }): Promise<Reply> {
-  try {
-    return await executor.run(request, undefined, (done, total) => port.postMessage([done, total]));
-  } finally {
-    port.close();
-  }
+/** `port` is told of progress as `[done, total]`; it closes when this thread ends. */
+export default function work({ request, port }: { request: Request; port: MessagePort }): Promise<Reply> {
+  return executor.run(request, undefined, (done, total) => port.postMessage([done, total]));
 }

@@ -81,11 +81,21 @@ export function emitAccessible(
   code.if(
     () => code.i32(1),
     () => {
-      code.i32(place.number);
-      code.i32(ACCESS_NUMBER[access]);
-      code.get(address);
-      code.i32(bytes);
-      code.call(support.imports.accessible);
+      code.i32(0);
+      code.memory("i32.load", place.open);
+      code.i32(GRANTS[access]);
+      code.emit("i32.and");
+      code.if(
+        () => code.i32(1),
+        () => {
+          code.i32(place.number);
+          code.i32(ACCESS_NUMBER[access]);
+          code.get(address);
+          code.i32(bytes);
+          code.call(support.imports.accessible);
+        },
+        "i32",
+      );
     },
     "i32",
   );

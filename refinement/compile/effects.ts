@@ -27,6 +27,11 @@ export interface EffectContext {
   readonly target: StateLayout;
   /** Scalars kept in an i64 local instead of their place. */
   readonly promoted: ReadonlyMap<string, number>;
+  /**
+   * The i64 local that an element of a file is kept in instead of its place, by constant index (undefined: one that is not
+   * constant; throws `Unsupported` if the file is kept in locals).
+   */
+  readonly element?: (place: FilePlace, index: number | undefined) => number | undefined;
   /** The target's memories already hold what their new values start from. */
   readonly copied: boolean;
   /** Drops predecoded instructions at (address, bytes) of this memory; undefined where there never are any. */
@@ -74,6 +79,36 @@ export function emitScalars(
   for (const term of lowered) expressions.push(term);
 }
 
+/** Stores the values of scalar terms of any width at places in linear memory. */
+export function emitCells(
+  code: FunctionBuilder,
+  support: Support,
+  lowering: Lowering,
+  bindings: Bindings,
+  cells: readonly { readonly term: Term; readonly place: ScalarPlace }[],
+): void {
+  const lowered = cells.map(({ term, place }) => ({ term: lowering.scalar(term), place }));
+  const plan = new Plan((term) => bindings(term) !== undefined);
+  for (const { term } of lowered) plan.use(term, plan.root);
+  plan.finish();
+  const expressions = new Expressions(code, support, plan, bindings);
+  for (const { term, place } of lowered) {
+    if (!isWide(term)) {
+      code.i32(0);
+      expressions.push(term);
+      if (term.sort.kind === "bool") code.emit("i64.extend_i32_u");
+      code.memory("i64.store", place.address);
+      continue;
+    }
+    expressions.limbs(term).forEach((limb, i) => {
+      code.i32(0);
+      if (limb.kind === "constant") code.i64(limb.value);
+      else code.get(limb.local);
+      code.memory("i64.store", place.address + 8 * i);
+    });
+  }
+}
+
 interface ScalarUpdate {
   readonly kind: "scalar";
   readonly name: string;
@@ -92,9 +127,18 @@ interface MemoryUpdate {
 }
 type Update = ScalarUpdate | FileUpdate | MemoryUpdate;
 
-/** Generates the effect; `trapped` generates what follows where the transition ends in a trap. */
-export function emitEffect(context: EffectContext, machine: Machine, effect: Effect, trapped: () => void): void {
-  new EffectEmitter(context, machine).emit(effect, trapped);
+/**
+ * Generates the effect; `trapped` generates what follows where the transition ends in a trap. Locals (i32, or i64 for bits)
+ * with the values that the terms `also` had before the effect.
+ */
+export function emitEffect(
+  context: EffectContext,
+  machine: Machine,
+  effect: Effect,
+  trapped: () => void,
+  also: readonly Term[] = [],
+): readonly number[] {
+  return new EffectEmitter(context, machine).emit(effect, trapped, also);
 }
 
 class EffectEmitter {
@@ -116,7 +160,7 @@ class EffectEmitter {
     this.plan = new Plan((term) => this.bindings(term) !== undefined);
   }
 
-  emit(effect: Effect, trapped: () => void): void {
+  emit(effect: Effect, trapped: () => void, also: readonly Term[]): readonly number[] {
     const { plan, code } = this;
     const { lowering } = this.context;
     const raises = effect.raises.map((raise) => {
@@ -128,6 +172,8 @@ class EffectEmitter {
       return { condition, number, value, scope };
     });
     const updates = [...effect.assigns].map(([name, value]) => this.update(name, value));
+    const asked = also.map((term) => lowering.scalar(term));
+    for (const term of asked) plan.use(term, plan.root);
     plan.finish();
 
     const expressions = new Expressions(code, this.context.support, plan, this.bindings);
@@ -144,7 +190,9 @@ class EffectEmitter {
       });
     }
     const stores = updates.map((update) => this.prepare(expressions, update));
+    const answers = asked.map((term) => this.own(expressions, term));
     for (const store of stores) store();
+    return answers;
   }
 
   private trap(name: string, args: readonly Term[]): { code: number; value: Term } {
@@ -304,8 +352,14 @@ class EffectEmitter {
     const condition = this.condition(expressions, when);
     const at = index.op === "const" ? undefined : this.own(expressions, index);
     const limbs = this.scalarValue(expressions, value);
+    const local = this.context.element?.(place, at === undefined ? Number(index.value) : undefined);
     return () =>
       this.guarded(condition, () => {
+        if (local !== undefined) {
+          for (const limb of limbs) this.pushLimb(limb);
+          code.set(local);
+          return;
+        }
         limbs.forEach((limb, i) => {
           if (at === undefined) code.i32(0);
           else {

@@ -5,12 +5,11 @@ import type { State } from "../execute/state.js";
 import { InternalDefect } from "../errors.js";
 import type { Term } from "../terms/term.js";
 import { freeVariables } from "../terms/variables.js";
-import { placeBinding } from "./effects.js";
-import { type Binding, Expressions, isWide } from "./expressions.js";
+import { emitCells, placeBinding } from "./effects.js";
+import type { Binding } from "./expressions.js";
 import { CompiledModule, type Instance } from "./instance.js";
 import { Layout, type Place, type ScalarPlace } from "./layout.js";
 import { Lowering } from "./lower.js";
-import { Plan } from "./plan.js";
 import { Support } from "./support.js";
 
 export class CompiledTerms {
@@ -29,31 +28,14 @@ export class CompiledTerms {
       this.places.set(v.name, place);
       bindings.set(v, placeBinding(place));
     }
-    const lowering = new Lowering();
-    const lowered = terms.map((term) => lowering.scalar(term));
-    const plan = new Plan((term) => bindings.has(term));
-    for (const term of lowered) plan.use(term, plan.root);
-    plan.finish();
     const code = support.module.function([], [], "evaluate");
-    const expressions = new Expressions(code, support, plan, (term) => bindings.get(term));
-    this.results = lowered.map((term) => {
+    const cells = terms.map((term) => {
       const place = layout.place(term.sort);
       if (place.kind !== "scalar") throw new InternalDefect("only scalars can be evaluated");
-      if (isWide(term)) {
-        expressions.limbs(term).forEach((limb, i) => {
-          code.i32(0);
-          if (limb.kind === "constant") code.i64(limb.value);
-          else code.get(limb.local);
-          code.memory("i64.store", place.address + 8 * i);
-        });
-      } else {
-        code.i32(0);
-        expressions.push(term);
-        if (term.sort.kind === "bool") code.emit("i64.extend_i32_u");
-        code.memory("i64.store", place.address);
-      }
-      return place;
+      return { term, place };
     });
+    emitCells(code, support, new Lowering(), (term) => bindings.get(term), cells);
+    this.results = cells.map(({ place }) => place);
     this.instance = new CompiledModule(support).instantiate();
     this.call = this.instance.function("evaluate");
   }

@@ -7,6 +7,7 @@
 import { InternalDefect } from "../errors.js";
 import type { Machine, StateVariable } from "../machine.js";
 import type { Sort } from "../terms/sort.js";
+import { Unsupported } from "./unsupported.js";
 
 export interface ScalarPlace {
   readonly kind: "scalar";
@@ -33,6 +34,8 @@ export interface MemoryPlace {
   readonly width: number;
   /** Bytes in a page: 4096, or the whole address space where that is smaller. */
   readonly pageSize: number;
+  /** Address of a word (i32) with what every byte of the memory grants. */
+  readonly open: number;
   /** Address of the table of `ENTRIES` entries of `ENTRY_SIZE` bytes. */
   readonly table: number;
 }
@@ -46,7 +49,7 @@ export const ENTRY_SIZE = 16;
 export const ENTRY_POINTER = 8;
 export const ENTRY_FLAGS = 12;
 
-/** The page grants the access at every byte. */
+/** The page (or the memory) grants the access at every byte. */
 export const GRANTS = { fetch: 1, load: 2, store: 4 } as const;
 /** Written before, so a store needs no bookkeeping. */
 export const DIRTY = 8;
@@ -105,6 +108,7 @@ export class Layout {
           number: this.memories.length,
           width: sort.address,
           pageSize: sort.address < PAGE_BITS ? 2 ** sort.address : 2 ** PAGE_BITS,
+          open: this.allocate(8),
           table: this.allocate(ENTRIES * ENTRY_SIZE, ENTRY_SIZE),
         };
         this.memories.push(place);
@@ -113,6 +117,13 @@ export class Layout {
       default:
         throw new InternalDefect("a sort without a place");
     }
+  }
+}
+
+/** The layout of a module that shares the memory of one already at work: there is nothing to hand out. */
+export class SealedLayout extends Layout {
+  override allocate(): number {
+    throw new Unsupported("lambda", "the code needs memory of its own");
   }
 }
 

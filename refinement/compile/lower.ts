@@ -3,10 +3,11 @@
  * and memories, and files and memories as values become lists of guarded writes onto them. What remains is scalar.
  */
 import { InternalDefect } from "../errors.js";
-import { fileSortOf } from "../terms/construct.js";
+import { boundVariable, fileSortOf } from "../terms/construct.js";
 import { bits } from "../terms/sort.js";
 import * as t from "../terms/build.js";
 import type { Term } from "../terms/term.js";
+import { occurs } from "../terms/variables.js";
 import { Unsupported } from "./unsupported.js";
 
 /** An element's new value, under a condition over the state before. Applied in order. */
@@ -226,15 +227,63 @@ export class Lowering {
     return out;
   }
 
+  /**
+   * A file as a variable with elements replaced, the later ones last: a chain of stores, or a function of the index that
+   * looks like one. Undefined where it is not of this form.
+   */
+  fileChain(value: Term): { readonly base: Term; readonly writes: readonly ElementWrite[] } | undefined {
+    let root: Term | undefined = value;
+    while (root !== undefined && root.op !== "var") root = parentOf(root, this.parents);
+    if (root !== undefined) {
+      const writes = this.fileWrites(root, value).flatMap((w) => (w.kind === "element" ? [w] : []));
+      return { base: root, writes };
+    }
+    return value.op === "lambda" ? this.lambdaChain(value) : undefined;
+  }
+
+  /** `i ↦ i == a ? v : … f[i]` is f with v at a. */
+  private lambdaChain(value: Term): { readonly base: Term; readonly writes: readonly ElementWrite[] } | undefined {
+    const bound = boundVariable(value);
+    const writes: ElementWrite[] = [];
+    let body = argument(value, 0);
+    while (body.op === "ite") {
+      const [condition, hit, rest] = [argument(body, 0), argument(body, 1), argument(body, 2)];
+      const conjuncts = condition.op === "and" ? condition.args : [condition];
+      const match = conjuncts.find((c) => c.op === "eq" && c.args.includes(bound));
+      const index = match?.args.find((arg) => arg !== bound);
+      if (match === undefined || index === undefined) return undefined;
+      const others = conjuncts.filter((c) => c !== match);
+      if ([index, hit, ...others].some((term) => occurs(bound, term))) return undefined;
+      const at = this.scalar(index);
+      writes.push({
+        kind: "element",
+        condition: t.and(...others.map((c) => this.scalar(c)), inRange(value, at)),
+        index: at,
+        value: this.scalar(hit),
+      });
+      body = rest;
+    }
+    const [base, index] = body.args;
+    if (body.op !== "select" || base === undefined || base.op !== "var" || index !== bound || base.sort !== value.sort) {
+      return undefined;
+    }
+    return { base, writes: writes.reverse() };
+  }
+
   /** `value`, element by element. */
   wholeFile(value: Term): WholeWrite {
     const loop = this.loopVariable(value);
     return { kind: "whole", loop, value: this.select(value, loop) };
   }
 
-  /** A variable for the index of a loop over `file`, different from all others of this lowering. */
+  /** A variable for a loop's counter or address, different from all others of this lowering. */
+  fresh(width: number): Term {
+    return t.variable(`%loop${this.loops++}`, bits(width));
+  }
+
+  /** A variable for the index of a loop over `file`. */
   loopVariable(file: Term): Term {
-    return t.variable(`%loop${this.loops++}`, bits(fileSortOf(file).index));
+    return this.fresh(fileSortOf(file).index);
   }
 
   /** The variable whose contents the memory `value` starts from. */

@@ -13,6 +13,8 @@ const OFFSET = BigInt(PAGE_SIZE - 1);
 const ACCESSES = ["fetch", "load", "store"] as const;
 /** After so many single questions a page's permissions are asked as a whole. */
 const PATIENCE = 64;
+/** How many pages that were read once are remembered. */
+const RECENT = 256;
 
 interface Page {
   readonly number: bigint;
@@ -28,6 +30,8 @@ export class PagedMemory {
   private readonly pages = new Map<bigint, Page>();
   /** Entries of the table that may be in use. */
   private readonly used = new Set<number>();
+  /** Page numbers read lately without being resident, direct-mapped. */
+  private readonly recent: bigint[] = new Array<bigint>(RECENT).fill(-1n);
   private readonly mask: bigint;
   private source: MemoryValue;
   /** Drops predecoded instructions; set by the owner of the code. */
@@ -39,6 +43,12 @@ export class PagedMemory {
     this.mask = (1n << BigInt(place.width)) - 1n;
     this.source = MemoryValue.empty(place.width);
     arena.bytes().fill(0xff, place.table, place.table + ENTRIES * ENTRY_SIZE);
+    this.open();
+  }
+
+  private open(): void {
+    const all = GRANTS.fetch | GRANTS.load | GRANTS.store;
+    this.arena.view().setInt32(this.place.open, this.source.permissions === ALL_ACCESSIBLE ? all : 0, true);
   }
 
   /** Replaces contents and permissions. */
@@ -48,7 +58,9 @@ export class PagedMemory {
     this.used.clear();
     for (const page of this.pages.values()) this.arena.freePage(page.pointer);
     this.pages.clear();
+    this.recent.fill(-1n);
     this.source = value;
+    this.open();
   }
 
   /** The contents now, with the permissions that were loaded. */
@@ -87,6 +99,20 @@ export class PagedMemory {
     return page;
   }
 
+  /**
+   * The page to read from, if it is resident or has been asked for before. Generated code computes some loads before it
+   * knows whether they are wanted, so the first read of a page may be at any address and is no reason to keep the page.
+   */
+  private readable(address: bigint): Page | undefined {
+    const number = address >> BigInt(PAGE_BITS);
+    const known = this.pages.get(number);
+    if (known !== undefined) return known;
+    const slot = Number(number & BigInt(RECENT - 1));
+    if (this.recent[slot] === number) return this.page(address);
+    this.recent[slot] = number;
+    return undefined;
+  }
+
   private enter(page: Page): void {
     const entry = Number(page.number & BigInt(ENTRIES - 1));
     this.used.add(entry);
@@ -104,19 +130,37 @@ export class PagedMemory {
   /** Little-endian, wrapping at the end of the address space; any number of bytes. */
   read(address: bigint, bytes: number): bigint {
     const from = address & this.mask;
-    if (bytes === 8 && this.inOnePage(from, bytes)) {
-      const page = this.page(from);
-      this.enter(page);
-      return this.arena.view().getBigUint64(page.pointer + Number(from & OFFSET), true);
+    if (!this.inOnePage(from, bytes)) {
+      let value = 0n;
+      for (let i = bytes - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.readByte(from + BigInt(i)));
+      return value;
     }
-    let value = 0n;
-    for (let i = bytes - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.readByte(from + BigInt(i)));
-    return value;
+    const page = this.readable(from);
+    if (page === undefined) return this.source.isBlank(from >> BigInt(PAGE_BITS)) ? 0n : this.source.load(from, bytes);
+    this.enter(page);
+    const at = page.pointer + Number(from & OFFSET);
+    const view = this.arena.view();
+    switch (bytes) {
+      case 1:
+        return BigInt(view.getUint8(at));
+      case 2:
+        return BigInt(view.getUint16(at, true));
+      case 4:
+        return BigInt(view.getUint32(at, true));
+      case 8:
+        return view.getBigUint64(at, true);
+      default: {
+        let value = 0n;
+        for (let i = bytes - 1; i >= 0; i--) value = (value << 8n) | BigInt(view.getUint8(at + i));
+        return value;
+      }
+    }
   }
 
   readByte(address: bigint): number {
     const from = address & this.mask;
-    const page = this.page(from);
+    const page = this.readable(from);
+    if (page === undefined) return this.source.readByte(from);
     this.enter(page);
     return this.arena.bytes()[page.pointer + Number(from & OFFSET)] ?? 0;
   }
@@ -135,24 +179,35 @@ export class PagedMemory {
   }
 
   accessible(access: Access, address: bigint, bytes: number): boolean {
+    const { permissions } = this.source;
     const from = address & this.mask;
-    for (let i = 0; i < bytes; i++) {
-      const at = (from + BigInt(i)) & this.mask;
-      if (!this.source.permissions(access, at)) return false;
+    if (permissions !== ALL_ACCESSIBLE) {
+      const step = permissions.granularity ?? 1;
+      // One byte of each block, beginning with the first byte asked for.
+      for (let at = from, end = from + BigInt(bytes); at < end; at = (at / BigInt(step) + 1n) * BigInt(step)) {
+        if (!permissions(access, at & this.mask)) return false;
+      }
     }
-    if (this.inOnePage(from, bytes)) this.learn(access, from);
+    const page = this.pages.get(from >> BigInt(PAGE_BITS));
+    if (page !== undefined && this.inOnePage(from, bytes)) this.learn(access, page);
     return true;
   }
 
-  /** The access at hand is granted: makes the page resident, and learns whether all of it grants the access. */
-  private learn(access: Access, address: bigint): void {
-    const page = this.page(address);
-    if (page.asked[access] >= 0 && ++page.asked[access] > PATIENCE) {
-      page.asked[access] = -1;
+  /** The access at hand is granted: learns whether all of the page grants it. */
+  private learn(access: Access, page: Page): void {
+    const { permissions } = this.source;
+    const granularity = permissions.granularity ?? 1;
+    if (page.asked[access] >= 0) {
       const first = page.number << BigInt(PAGE_BITS);
-      let all = true;
-      for (let i = 0; all && i < this.place.pageSize; i++) all = this.source.permissions(access, first + BigInt(i));
-      if (all) page.flags |= GRANTS[access];
+      if (granularity % this.place.pageSize === 0) {
+        page.asked[access] = -1;
+        page.flags |= GRANTS[access];
+      } else if (++page.asked[access] > PATIENCE) {
+        page.asked[access] = -1;
+        let all = true;
+        for (let i = 0; all && i < this.place.pageSize; i += granularity) all = permissions(access, first + BigInt(i));
+        if (all) page.flags |= GRANTS[access];
+      }
     }
     this.enter(page);
   }

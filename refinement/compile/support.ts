@@ -36,9 +36,10 @@ export class Support {
   readonly scratchLimbs = SCRATCH_LIMBS;
   private highMultiply: FunctionBuilder | undefined;
 
-  constructor(layout: Layout) {
+  /** `scratch` is another module's area, where that one's memory is shared. */
+  constructor(layout: Layout, scratch = layout.allocate(8 * SCRATCH_LIMBS)) {
     this.layout = layout;
-    this.scratch = layout.allocate(8 * SCRATCH_LIMBS);
+    this.scratch = scratch;
     const { module } = this;
     this.imports = {
       load: module.importFunction("load", ["i32", "i64", "i32"], ["i64"]),

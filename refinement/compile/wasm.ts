@@ -198,6 +198,13 @@ export class FunctionBuilder {
     unsigned(this.bytes, callee.index);
   }
 
+  /** Calls the function that the index on the stack (above the arguments) has in the module's table. */
+  callIndirect(type: number): void {
+    this.bytes.push(0x11);
+    unsigned(this.bytes, type);
+    this.bytes.push(0);
+  }
+
   /** Copies within linear memory: destination, source and length in bytes are on the stack. */
   memoryCopy(): void {
     this.bytes.push(0xfc, 0x0a, 0x00, 0x00);
@@ -292,12 +299,16 @@ function name(out: number[], text: string): void {
   out.push(...bytes);
 }
 
-/** A module that imports one memory, `env.memory`, and functions from `env`. Import functions before making any. */
+/**
+ * A module that imports one memory, `env.memory`, one table of functions, `env.table`, if it is used, and functions from
+ * `env`. Import functions before making any.
+ */
 export class ModuleBuilder {
   private readonly types: Signature[] = [];
   private readonly imports: { readonly name: string; readonly type: number }[] = [];
   private readonly functions: FunctionBuilder[] = [];
   private readonly exports: { readonly name: string; readonly index: number }[] = [];
+  private usesTable = false;
 
   importFunction(importName: string, parameters: readonly ValueType[], results: readonly ValueType[]): { readonly index: number } {
     if (this.functions.length > 0) throw new InternalDefect("imports come before functions");
@@ -310,6 +321,12 @@ export class ModuleBuilder {
     this.functions.push(builder);
     if (exportName !== undefined) this.exports.push({ name: exportName, index: builder.index });
     return builder;
+  }
+
+  /** The number of a signature, for `callIndirect`, which uses the table. */
+  indirect(parameters: readonly ValueType[], results: readonly ValueType[]): number {
+    this.usesTable = true;
+    return this.type({ parameters, results });
   }
 
   /** The binary; `pages` is the least size of the imported memory, in 64 KiB. */
@@ -329,11 +346,16 @@ export class ModuleBuilder {
     section(out, 1, types);
 
     const imports: number[] = [];
-    unsigned(imports, this.imports.length + 1);
+    unsigned(imports, this.imports.length + (this.usesTable ? 2 : 1));
     name(imports, "env");
     name(imports, "memory");
     imports.push(0x02, 0x00);
     unsigned(imports, pages);
+    if (this.usesTable) {
+      name(imports, "env");
+      name(imports, "table");
+      imports.push(0x01, 0x70, 0x00, 0x00);
+    }
     for (const imported of this.imports) {
       name(imports, "env");
       name(imports, imported.name);

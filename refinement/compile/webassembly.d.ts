@@ -14,12 +14,19 @@ declare namespace WebAssembly {
     grow(pages: number): number;
   }
 
+  class Table {
+    constructor(descriptor: { element: "anyfunc"; initial: number; maximum?: number });
+    readonly length: number;
+    set(index: number, value: ExportedFunction): void;
+    grow(by: number): number;
+  }
+
   class Module {
     constructor(bytes: Uint8Array);
   }
 
   class Instance {
-    constructor(module: Module, imports: Record<string, Record<string, ImportedFunction | Memory>>);
+    constructor(module: Module, imports: Record<string, Record<string, ImportedFunction | ExportedFunction | Memory | Table>>);
     readonly exports: Readonly<Record<string, ExportedFunction | undefined>>;
   }
 

@@ -12,6 +12,7 @@ import { FileValue, type Value } from "../terms/value.js";
 import { type Arguments, enabled, enabledTransitions, environment, fire, inputsOf, widthOf } from "./concrete.js";
 import { agree, differences } from "./difference.js";
 import type { State } from "./state.js";
+import { wellFormed, wellFormedTerm } from "./well-formed.js";
 
 /** An obligation that a concrete step breaks. */
 export interface Violation {
@@ -52,7 +53,7 @@ export function abstract(refinement: MachineRefinement, hostState: State): State
 
 /** The first reason why the obligations do not speak about this host state; undefined where they do. */
 export function outside(refinement: MachineRefinement, at: Evaluator): string | undefined {
-  if (!at.holds(refinement.host.wellFormed)) return "the host state is not well formed";
+  if (!at.holds(wellFormedTerm(refinement.host))) return "the host state is not well formed";
   for (const conjunct of implicitInvariant(refinement)) {
     if (!conjunct.holds(at)) return `the invariant ${conjunct.name} does not hold`;
   }
@@ -74,8 +75,7 @@ function implicitInvariant(refinement: MachineRefinement): readonly Conjunct[] {
     {
       name: "abstraction",
       holds: (at) => {
-        const a = project(refinement.guest, refinement.abstraction, at);
-        return new Evaluator(environment(a)).holds(refinement.guest.wellFormed);
+        return wellFormed(refinement.guest, project(refinement.guest, refinement.abstraction, at));
       },
     },
   ];
@@ -108,7 +108,7 @@ export function checkStep(refinement: MachineRefinement, hostState: State, step:
 
   const violations: Violation[] = [];
   const broken = implicitInvariant(refinement).filter((conjunct) => !conjunct.holds(after));
-  if (!after.holds(host.wellFormed)) broken.push({ name: "types", holds: () => false });
+  if (!after.holds(wellFormedTerm(host))) broken.push({ name: "types", holds: () => false });
   if (broken.length > 0) {
     violations.push({ obligation: `invariant/${t.name}`, differs: broken.map((c) => truth(c.name)), certain: true });
   }
@@ -158,7 +158,7 @@ export function checkInverse(refinement: MachineRefinement, guestState: State): 
   const hostState = concretize(refinement, refinement.concretize, guestState);
   const at = new Evaluator(environment(hostState));
   const differs = differences(refinement.guest, guestState, project(refinement.guest, refinement.abstraction, at));
-  if (!at.holds(refinement.host.wellFormed)) differs.push(truth("types"));
+  if (!at.holds(wellFormedTerm(refinement.host))) differs.push(truth("types"));
   if ((guestState.get("trap") ?? 0n) === 0n) {
     for (const conjunct of implicitInvariant(refinement)) if (!conjunct.holds(at)) differs.push(truth(conjunct.name));
   }

@@ -128,11 +128,6 @@ export function zeroValue(v: StateVariable): Value {
   }
 }
 
-/** True where enums are in range and fixed elements have their values. */
-export function wellFormed(machine: Machine, state: State): boolean {
-  return new Evaluator(environment(state)).holds(machine.wellFormed);
-}
-
 /** Bits that a scalar parameter takes. */
 export function widthOf(p: Pick<Parameter, "type">): number {
   switch (p.type.kind) {

@@ -13,6 +13,7 @@ import { enabled, environment, inputsOf } from "./concrete.js";
 import { variableOf } from "./difference.js";
 import { enumerateStates } from "./enumerate.js";
 import type { State } from "./state.js";
+import { wellFormedTerm } from "./well-formed.js";
 
 /** A violation and the shortest schedule that leads to it: its last step is the one that goes wrong. */
 export interface Trail {
@@ -55,7 +56,7 @@ export async function explore(
   }
   const wide = host.transitions.find((t) => inputCount(t) > MOST_INPUTS);
   if (wide !== undefined) return nothing("inputs", `${wide.name} has ${inputCount(wide)} different inputs`);
-  const conditions = [host.initial, host.wellFormed, ...(from === undefined ? [] : [from.term])];
+  const conditions = [host.initial, wellFormedTerm(host), ...(from === undefined ? [] : [from.term])];
   for (const { condition } of assumptions) if (condition !== undefined) conditions.push(condition);
   const initial = enumerateStates(host, conditions, options.limit);
   if ("free" in initial) {

@@ -20,26 +20,30 @@ export function anyState(machine: Machine): SymbolicState {
   return new Map(machine.variables.map((v) => [v.name, v.term]));
 }
 
-/** Reads in `state`, with `inputs` for the terms of parameters and choices (by default they stand for themselves). */
+/** Reads in `state`, with `inputs` for the terms of parameters and choices, and for any other term that is known to equal one. */
 export function reader(machine: Machine, state: SymbolicState, inputs: ReadonlyMap<Term, Term> = new Map()): Reader {
   const map = new Map(inputs);
   for (const v of machine.variables) {
     const value = termOf(state, v.name);
-    if (value !== v.term) map.set(v.term, value);
+    if (value !== v.term && !map.has(v.term)) map.set(v.term, value);
   }
   if (map.size === 0) return (term) => term;
   const substitution = new Substitution(map);
   return (term) => substitution.apply(term);
 }
 
-/** What `transition` makes of `state`; `args` are its parameters and choices by name. The guard is not asked. */
+/**
+ * What `transition` makes of `state`; `args` are its parameters and choices by name, `known` terms over the machine's
+ * variables that are to be read as others. The guard is not asked.
+ */
 export function nextState(
   machine: Machine,
   transition: Transition,
   state: SymbolicState,
   args: ReadonlyMap<string, Term> = new Map(),
+  known: ReadonlyMap<Term, Term> = new Map(),
 ): SymbolicState {
-  const inputs = new Map<Term, Term>();
+  const inputs = new Map<Term, Term>(known);
   for (const p of inputsOf(transition)) {
     const arg = args.get(p.name);
     if (arg !== undefined) inputs.set(p.term, arg);

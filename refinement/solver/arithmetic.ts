@@ -22,7 +22,6 @@ import {
   or,
   rebuild,
   sub,
-  TRUE,
   ule,
   ult,
   variable,
@@ -34,7 +33,6 @@ import { maskOf } from "../terms/operators.js";
 import { bits } from "../terms/sort.js";
 import type { Term } from "../terms/term.js";
 import type { Value } from "../terms/value.js";
-import { freeVariables } from "../terms/variables.js";
 
 /** x · y in full: `value` has the widths of both operands together. */
 interface Product {
@@ -58,21 +56,20 @@ interface Operand {
 }
 
 export class Abstraction {
-  /** The assertions over the abstract variables, and the lemmas. */
-  readonly assertions: readonly Term[];
+  /** What is true of the abstract variables. */
+  readonly lemmas: Term[] = [];
   private readonly memo = new Map<Term, Term>();
   private readonly products = new Map<string, Product>();
   private readonly quotients = new Map<string, Quotient>();
   private readonly signed = new Set<string>();
-  private readonly lemmas: Term[] = [];
   private readonly names: Set<string>;
 
-  /** Of bools over bools and bit vectors. */
-  constructor(assertions: readonly Term[]) {
-    this.names = new Set([...freeVariables(assertions)].map((v) => v.name));
-    const abstracted = assertions.map((t) => this.abstract(t));
-    this.assertions = [...abstracted, ...this.lemmas].filter((t) => t !== TRUE);
+  /** Of terms over bools and bit vectors, whose variables are `variables`. */
+  constructor(variables: Iterable<Term>) {
+    this.names = new Set([...variables].map((v) => v.name));
   }
+
+  /** `t` with its products and quotients abstracted; lemmas about them are added to `lemmas`. */
 
   /** Whether nothing had to be abstracted, so that a model is one of the original assertions. */
   get exact(): boolean {
@@ -101,11 +98,12 @@ export class Abstraction {
     return learned;
   }
 
-  private abstract(t: Term): Term {
+  /** `t` with its products and quotients abstracted; lemmas about them are added to `lemmas`. */
+  apply(t: Term): Term {
     if (t.args.length === 0) return t;
     const known = this.memo.get(t);
     if (known !== undefined) return known;
-    const args = t.args.map((arg) => this.abstract(arg));
+    const args = t.args.map((arg) => this.apply(arg));
     const result = this.operator(t, args);
     this.memo.set(t, result);
     return result;

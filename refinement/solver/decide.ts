@@ -4,9 +4,10 @@
  */
 import { EnvironmentFailure } from "../errors.js";
 import { FALSE, TRUE } from "../terms/build.js";
-import { Evaluator, environmentOf } from "../terms/evaluate.js";
+import { Evaluator, environmentOf, zeroValue } from "../terms/evaluate.js";
 import type { Term } from "../terms/term.js";
 import type { Value } from "../terms/value.js";
+import { freeVariables } from "../terms/variables.js";
 import { Abstraction } from "./arithmetic.js";
 import { type Backend, INTERRUPTED, nonsense, type Reply } from "./backend.js";
 import { Elimination } from "./eliminate.js";
@@ -22,6 +23,8 @@ export interface DecideOptions {
   readonly onQuery: (kind: "abstract" | "precise", text: string) => void;
 }
 
+/** After so many questions all lemmas are told that are left. */
+const PATIENT_ROUNDS = 12;
 /** Corrections to an abstraction before the precise question is put. */
 const MAX_CORRECTIONS = 6;
 /** The part of the time that the abstract question may take. */
@@ -47,35 +50,56 @@ class Decision {
   }
 
   async run(): Promise<Answer> {
-    const abstraction = new Abstraction(this.elimination.assertions);
-    if (abstraction.exact) return this.search("precise", this.elimination.assertions, undefined, 1);
-    const answer = await this.search("abstract", abstraction.assertions, abstraction, ABSTRACT_SHARE);
-    if (answer.answer !== "unknown" || this.options.signal?.aborted === true) return answer;
-    return this.search("precise", this.elimination.assertions, undefined, 1);
+    const { assertions, axioms } = this.elimination;
+    const abstraction = new Abstraction(freeVariables([...assertions, ...axioms]));
+    const abstract = assertions.map((t) => abstraction.apply(t));
+    const abstractAxioms = axioms.map((t) => abstraction.apply(t));
+    if (!abstraction.exact) {
+      const lemmas = [...abstractAxioms, ...abstraction.lemmas];
+      const answer = await this.search("abstract", abstract, lemmas, abstraction, ABSTRACT_SHARE);
+      if (answer.answer !== "unknown" || this.options.signal?.aborted === true) return answer;
+    }
+    return this.search("precise", assertions, axioms, undefined, 1);
   }
 
-  /** Asks, checks the model, adds what it got wrong, and asks again. `share`: of the time that is left. */
+  /**
+   * Asks, checks the model, adds what it got wrong, and asks again. Few of the lemmas matter to most questions: each is
+   * told the solver when a model breaks it. `share`: of the time that is left.
+   */
   private async search(
     kind: "abstract" | "precise",
     assertions: readonly Term[],
+    lemmas: readonly Term[],
     abstraction: Abstraction | undefined,
     share: number,
   ): Promise<Answer> {
     const deadline = performance.now() + share * (this.deadline - performance.now());
-    const learned: Term[] = [];
+    const told = [...assertions];
+    let untold = lemmas.filter((t) => t !== TRUE);
+    let corrections = 0;
     let puzzled = false;
-    for (let round = 0; round <= MAX_CORRECTIONS; round++) {
-      const outcome = await this.ask(kind, [...assertions, ...learned], deadline);
+    for (let round = 1; ; round++) {
+      const outcome = await this.ask(kind, told, deadline);
       if (outcome.answer !== "sat") return outcome;
       const model = this.elimination.model(outcome.model);
       if (this.holds(model)) return { answer: "sat", model };
-      const corrections = [
+
+      const evaluator = new Evaluator(environmentOf(outcome.model, (v) => zeroValue(v.sort)));
+      const broken = new Set(round >= PATIENT_ROUNDS ? untold : untold.filter((t) => !evaluator.holds(t)));
+      if (broken.size > 0) {
+        told.push(...broken);
+        untold = untold.filter((t) => !broken.has(t));
+        continue;
+      }
+      const learned = [
         ...(abstraction?.corrections(outcome.model) ?? []),
         ...this.elimination.corrections(outcome.model),
       ];
-      learned.push(...corrections);
-      if (corrections.length > 0) continue;
-      if (puzzled) break;
+      if (learned.length > 0 && corrections++ < MAX_CORRECTIONS) {
+        told.push(...learned);
+        continue;
+      }
+      if (puzzled || learned.length > 0) break;
       puzzled = true;
       await this.backend.discard();
     }

@@ -1,7 +1,8 @@
 /**
- * Turns assertions into ones about bools and bit vectors alone, with the same satisfiability. A read of a file or memory
- * variable at an address becomes a fresh variable, and constraints (Ackermann's) say that reads which overlap agree.
- * Permissions are read like a memory whose "bytes" are single bits, and uninterpreted functions likewise.
+ * Turns assertions into ones about bools and bit vectors alone. A read of a file or memory variable at an address becomes
+ * a fresh variable, or a slice of one that stands for a block where reads lie next to each other; axioms (Ackermann's)
+ * say that blocks which overlap agree. Permissions are read like a memory whose "bytes" are single bits, and
+ * uninterpreted functions likewise.
  */
 import { InternalDefect } from "../errors.js";
 import {
@@ -20,18 +21,13 @@ import {
 } from "../terms/build.js";
 import { widthOf } from "../terms/construct.js";
 import { Evaluator, environmentOf, hashedApply, zeroValue } from "../terms/evaluate.js";
+import { Substitution } from "../terms/substitute.js";
 import { bits, type FileSort, type Sort } from "../terms/sort.js";
 import type { Access, Term } from "../terms/term.js";
 import { FileValue, MemoryValue, type Permissions, type Value } from "../terms/value.js";
 import { freeVariables } from "../terms/variables.js";
+import { blocksOf, type Read } from "./blocks.js";
 import { Flattener } from "./flatten.js";
-
-/** `units` neighbouring units of a base variable, read at `address`, unit 0 lowest in `value`. */
-interface Read {
-  readonly address: Term;
-  readonly units: number;
-  readonly value: Term;
-}
 
 /** One call of an uninterpreted function. */
 interface Call {
@@ -40,20 +36,27 @@ interface Call {
   readonly value: Term;
 }
 
-/** The reads of one base variable, or of its permissions for one kind of access. */
-interface Reads {
+/** What is read of one base variable, or of its permissions for one kind of access. */
+interface Group {
   readonly variable: Term;
   readonly access: Access | undefined;
   readonly unitWidth: number;
   readonly reads: Map<string, Read>;
+  /** What the reads are slices of. */
+  blocks: readonly Read[];
 }
 
+/** Reads next to each other share a block up to this many units; those that overlap always do. */
+const BLOCK = 16;
+
 export class Elimination {
-  /** The assertions and constraints: bools over bools and bit vectors. */
+  /** The assertions, over bools and bit vectors. */
   readonly assertions: readonly Term[];
+  /** With these the assertions have a model just if the original ones do; each of them holds in any case. */
+  readonly axioms: readonly Term[];
   private readonly originals: ReadonlySet<Term>;
   private readonly names: Set<string>;
-  private readonly groups = new Map<string, Reads>();
+  private readonly groups = new Map<string, Group>();
   private readonly calls = new Map<string, Call[]>();
 
   constructor(assertions: readonly Term[]) {
@@ -67,7 +70,12 @@ export class Elimination {
       apply: (original, args) => this.call(original, args),
     });
     const flat = assertions.map((assertion) => flattener.scalar(assertion));
-    this.assertions = [...flat, ...this.constraints()].filter((t) => t !== TRUE);
+    const slices = this.formBlocks();
+    this.assertions = flat.map((t) => slices.apply(t)).filter((t) => t !== TRUE);
+    for (const calls of this.calls.values()) {
+      for (const [i, call] of calls.entries()) calls[i] = { ...call, args: call.args.map((arg) => slices.apply(arg)) };
+    }
+    this.axioms = this.constraints().filter((t) => t !== TRUE);
   }
 
   /**
@@ -98,20 +106,40 @@ export class Elimination {
   }
 
   private read(base: Term, access: Access | undefined, unitWidth: number, address: Term, units: number): Term {
-    const group = `${base.id} ${access ?? ""}`;
-    let reads = this.groups.get(group);
-    if (reads === undefined) {
-      reads = { variable: base, access, unitWidth, reads: new Map() };
-      this.groups.set(group, reads);
+    const key = `${base.id} ${access ?? ""}`;
+    let group = this.groups.get(key);
+    if (group === undefined) {
+      group = { variable: base, access, unitWidth, reads: new Map(), blocks: [] };
+      this.groups.set(key, group);
     }
-    const key = `${address.id} ${units}`;
-    let read = reads.reads.get(key);
+    const place = `${address.id} ${units}`;
+    let read = group.reads.get(place);
     if (read === undefined) {
-      const stem = access === undefined ? base.name : `${base.name}!${access}`;
-      read = { address, units, value: this.fresh(`${stem}!${reads.reads.size}`, bits(unitWidth * units)) };
-      reads.reads.set(key, read);
+      read = { address, units, value: this.fresh(`${stem(group)}?${group.reads.size}`, bits(unitWidth * units)) };
+      group.reads.set(place, read);
     }
     return read.value;
+  }
+
+  /** Joins reads to blocks; gives the substitution of slices of blocks for reads. */
+  private formBlocks(): Substitution {
+    const slices = new Map<Term, Term>();
+    const blocks: { group: Group; lowest: Term; units: number; value: Term }[] = [];
+    for (const group of this.groups.values()) {
+      const most = group.variable.sort.kind === "memory" ? BLOCK : 0;
+      for (const { start, units, members } of blocksOf([...group.reads.values()], most)) {
+        const value = this.fresh(`${stem(group)}!${blocks.length}`, bits(group.unitWidth * units));
+        for (const { read, at } of members) {
+          slices.set(read.value, extract(value, (at + read.units) * group.unitWidth - 1, at * group.unitWidth));
+        }
+        blocks.push({ group, lowest: start, units, value });
+      }
+    }
+    const substitution = new Substitution(slices);
+    for (const { group, lowest, units, value } of blocks) {
+      group.blocks = [...group.blocks, { address: substitution.apply(lowest), units, value }];
+    }
+    return substitution;
   }
 
   private call(original: Term, args: readonly Term[]): Term {
@@ -137,12 +165,11 @@ export class Elimination {
 
   private constraints(): Term[] {
     const found: Term[] = [];
-    for (const { variable: base, unitWidth, reads } of this.groups.values()) {
-      const list = [...reads.values()];
-      for (const [i, read] of list.entries()) {
-        if (base.sort.kind === "file") found.push(beyondIsZero(base.sort, read));
-        for (const other of list.slice(0, i)) found.push(...agreement(other, read, unitWidth));
-        found.push(...agreementWithItself(read, unitWidth));
+    for (const { variable: base, unitWidth, blocks } of this.groups.values()) {
+      for (const [i, block] of blocks.entries()) {
+        if (base.sort.kind === "file") found.push(beyondIsZero(base.sort, block));
+        for (const other of blocks.slice(0, i)) found.push(...agreement(other, block, unitWidth));
+        found.push(...agreementWithItself(block, unitWidth));
       }
     }
     for (const calls of this.calls.values()) {
@@ -163,14 +190,14 @@ export class Elimination {
         return evaluator.number(v);
       case "file": {
         let file = FileValue.filled(v.sort.count);
-        for (const { address, value } of this.readsOf(v, undefined)) {
+        for (const { address, value } of this.blocksOf(v, undefined)) {
           file = file.set(evaluator.number(address), evaluator.number(value));
         }
         return file;
       }
       case "memory": {
         let memory = MemoryValue.empty(v.sort.address, this.permissionsOf(v, evaluator));
-        for (const { address, units, value } of this.readsOf(v, undefined)) {
+        for (const { address, units, value } of this.blocksOf(v, undefined)) {
           memory = memory.store(evaluator.number(address), units, evaluator.number(value));
         }
         return memory;
@@ -182,7 +209,7 @@ export class Elimination {
     const denied = new Set<string>();
     const width = memory.sort.kind === "memory" ? memory.sort.address : 0;
     for (const access of ["fetch", "load", "store"] as const) {
-      for (const { address, units, value } of this.readsOf(memory, access)) {
+      for (const { address, units, value } of this.blocksOf(memory, access)) {
         const granted = evaluator.number(value);
         for (let i = 0; i < units; i++) {
           if (((granted >> BigInt(i)) & 1n) === 1n) continue;
@@ -193,9 +220,13 @@ export class Elimination {
     return (access, address) => !denied.has(`${access} ${address}`);
   }
 
-  private readsOf(base: Term, access: Access | undefined): Iterable<Read> {
-    return this.groups.get(`${base.id} ${access ?? ""}`)?.reads.values() ?? [];
+  private blocksOf(base: Term, access: Access | undefined): readonly Read[] {
+    return this.groups.get(`${base.id} ${access ?? ""}`)?.blocks ?? [];
   }
+}
+
+function stem({ variable: base, access }: Group): string {
+  return access === undefined ? base.name : `${base.name}!${access}`;
 }
 
 function sortKey(sort: Sort): string {

@@ -154,7 +154,7 @@ export class Flattener {
   }
 
   private accessible(memory: Term, access: Access, address: Term, bytes: number): Term {
-    return this.once(`${access} ${bytes} ${memory.id} ${address.id}`, () => {
+    return this.once(`accessible ${access} ${bytes} ${memory.id} ${address.id}`, () => {
       switch (memory.op) {
         case "var":
           return this.base.accessible(memory, access, address, bytes);
@@ -174,7 +174,7 @@ export class Flattener {
 }
 
 /** Whether `index` names an element: a read beyond the file's count gives 0 and a store there vanishes. */
-function inFile(file: Term, index: Term): Term {
+export function inFile(file: Term, index: Term): Term {
   const { count, index: width } = fileSortOf(file);
   return count === 2 ** width ? TRUE : ult(index, constant(width, BigInt(count)));
 }

@@ -146,14 +146,14 @@ class Conversation {
     this.process.on("close", (code, signal) => this.finish(signal === null ? `exit code ${code}` : `signal ${signal}`));
   }
 
-  /** The answer, trimmed; what there is of it if the process ends before it is whole; `undefined` if that is nothing. */
+  /** The answer, trimmed. If the process ends before it is whole: what there is of it, marked; `undefined` if nothing. */
   async say(command: string): Promise<string | undefined> {
     this.output = "";
     if (!this.over) this.process.stdin.write(command);
     for (;;) {
       const answer = wholeAnswer(this.output);
       if (answer !== undefined) return answer;
-      if (this.over) return this.output.trim() === "" ? undefined : this.output.trim();
+      if (this.over) return this.output.trim() === "" ? undefined : `${this.output.trim()} (cut off)`;
       await new Promise<void>((resolve) => {
         this.waiting = resolve;
       });

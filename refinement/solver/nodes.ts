@@ -4,13 +4,14 @@
  * and narrow bit vectors are JavaScript numbers, wide ones bigints.
  */
 import { InternalDefect } from "../errors.js";
-import { argument, fileSortOf, widthOf } from "../terms/construct.js";
+import { and, constant, eq, select } from "../terms/build.js";
+import { argument, boundVariable, fileSortOf, widthOf } from "../terms/construct.js";
 import { hashedApply } from "../terms/evaluate.js";
 import { maskOf, scalarWidth, toSigned } from "../terms/operators.js";
-import { variable } from "../terms/build.js";
-import type { Term } from "../terms/term.js";
+import { Substitution } from "../terms/substitute.js";
+import { intern, type Term } from "../terms/term.js";
 import { type Assignment, FileLeaf, MemoryLeaf, ScalarLeaf } from "./assignment.js";
-import { Flattener } from "./flatten.js";
+import { inFile } from "./flatten.js";
 
 /** Up to this width values are numbers: 32-bit operators and exact sums. */
 const NARROW = 32;
@@ -131,12 +132,10 @@ export class Compiler {
   private readonly definitions: ReadonlyMap<Term, Term>;
   private readonly nodes = new Map<Term, Node>();
   private readonly memories = new Map<Term, MemoryNode>();
-  private readonly flattener: Flattener;
 
   constructor(assignment: Assignment, definitions: ReadonlyMap<Term, Term>) {
     this.assignment = assignment;
     this.definitions = definitions;
-    this.flattener = Flattener.ofFiles();
   }
 
   /** The terms that have been compiled. */
@@ -157,7 +156,6 @@ export class Compiler {
     return narrow(this.node(t));
   }
 
-  /** Flat terms only: see `flat`. */
   memory(t: Term): MemoryNode {
     const known = this.memories.get(t);
     if (known !== undefined) return known;
@@ -212,7 +210,7 @@ export class Compiler {
         return this.either(t, [], () => leaf.read());
       }
       case "select": {
-        if (argument(t, 0).op !== "var") return this.node(this.flattener.scalar(t));
+        if (argument(t, 0).op !== "var") return this.node(readThrough(t));
         const file = this.file(argument(t, 0));
         const index = narrow(this.node(argument(t, 1)));
         return this.either(t, [index], () => file.read(index.get()));
@@ -289,6 +287,27 @@ export class Compiler {
 
   private wide(t: Term, args: readonly Node[], compute: () => bigint): WideNode {
     return new WideNode(this.clock, t, args, compute);
+  }
+}
+
+/** A read of a file that is no variable, as a plain if-then-else of reads of what the file is made of. */
+function readThrough(t: Term): Term {
+  const file = argument(t, 0);
+  const index = argument(t, 1);
+  const choose = (condition: Term, yes: Term, no: Term): Term => intern("ite", t.sort, [condition, yes, no]);
+  switch (file.op) {
+    case "ite":
+      return choose(argument(file, 0), select(argument(file, 1), index), select(argument(file, 2), index));
+    case "store": {
+      const hit = and(eq(argument(file, 1), index), inFile(file, index));
+      return choose(hit, argument(file, 2), select(argument(file, 0), index));
+    }
+    case "lambda": {
+      const body = new Substitution(new Map([[boundVariable(file), index]])).apply(argument(file, 0));
+      return choose(inFile(file, index), body, constant(fileSortOf(file).element, 0n));
+    }
+    default:
+      throw new InternalDefect(`a ${file.op} where a file is needed`);
   }
 }
 

@@ -6,7 +6,6 @@ import { InternalDefect, unreachable } from "../errors.js";
 import { argument } from "../terms/construct.js";
 import type { Sort } from "../terms/sort.js";
 import type { Term } from "../terms/term.js";
-import { freeVariables } from "../terms/variables.js";
 import type { Script } from "./backend.js";
 import type { Wanted } from "./values.js";
 
@@ -22,12 +21,13 @@ const MAX_NESTING = 24;
 
 /** Asks for a model of all `assertions`: bools over bools and bit vectors. */
 export function toSmtlib(assertions: readonly Term[]): Query {
-  const variables = [...freeVariables(assertions)];
+  const order = inOrder(assertions);
+  const variables = order.filter((t) => t.op === "var");
   const symbols = symbolsFor(variables);
   const wanted = variables.map((v) => ({ symbol: symbolOf(symbols, v), width: v.sort.kind === "bits" ? v.sort.width : 0 }));
   const lines = ["(set-logic QF_BV)"];
   for (const v of variables) lines.push(`(declare-fun |${symbolOf(symbols, v)}| () ${sortText(v.sort)})`);
-  lines.push(new Printer(symbols).assertion(assertions), "(check-sat)");
+  lines.push(new Printer(symbols).assertion(assertions, order), "(check-sat)");
   const values = wanted.length === 0 ? undefined : `(get-value (${wanted.map((w) => `|${w.symbol}|`).join(" ")}))`;
   return { check: lines.join("\n"), values, variables, wanted };
 }
@@ -79,8 +79,8 @@ class Printer {
     this.symbols = symbols;
   }
 
-  assertion(assertions: readonly Term[]): string {
-    const order = inOrder(assertions);
+  /** `order`: every term in the assertions, arguments first. */
+  assertion(assertions: readonly Term[], order: readonly Term[]): string {
     for (const t of order) for (const arg of t.args) this.uses.set(arg, (this.uses.get(arg) ?? 0) + 1);
     let named = 0;
     for (const t of order) {

@@ -53,6 +53,8 @@ export interface OpenOptions {
   readonly executable?: string;
   /** What runs in z3-wasm's thread instead of z3-solver. */
   readonly module?: URL;
+  /** How long z3-wasm's thread may take to be ready. */
+  readonly startMs?: number;
 }
 
 /** Loads nothing before the first query. A native solver that is not installed is a UserError. */
@@ -64,7 +66,7 @@ function backend(choice: SolverChoice, options: OpenOptions): Backend {
   switch (choice) {
     case "auto":
     case "z3-wasm":
-      return new Z3Wasm(options.module);
+      return new Z3Wasm(options.module, options.startMs);
     case "z3":
       return new Native("z3", z3Invocation(options.executable ?? installed("z3")));
     case "cvc5":

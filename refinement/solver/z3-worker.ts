@@ -34,6 +34,11 @@ export interface Death {
   readonly allocatedMb: number;
 }
 
+/** Sent once, when the solver is loaded. */
+export interface Ready {
+  readonly kind: "ready";
+}
+
 export type Response = Words | Death;
 
 /** What is used of Emscripten's module object. */
@@ -84,6 +89,8 @@ async function main(): Promise<void> {
     }
     port.postMessage(response);
   });
+  const ready: Ready = { kind: "ready" };
+  port.postMessage(ready);
 }
 
 await main();

@@ -9,7 +9,8 @@ import { argument, constant, eq, FALSE, ite, ne, not, or, rebuild, TRUE, ult, wi
 import { type Equations, Facts } from "./facts.js";
 import { Linear } from "./linear.js";
 import { BOOL } from "./sort.js";
-import { compareTerms, type Term } from "./term.js";
+import { hasChoice } from "./split.js";
+import { compareTerms, type Op, type Term } from "./term.js";
 import { size } from "./variables.js";
 
 /** Terms visited so far: what a proof is allowed to spend is counted in these, so that it is the same on every machine. */
@@ -24,6 +25,8 @@ export function unlimited(): Fuel {
 
 /** Rewriting may feed itself; beyond this nesting a term stays as it is. */
 const DEEPEST = 60;
+/** Consequences drawn from one hypothesis at most, before those of each further one are added. */
+const MOST_CONSEQUENCES = 2000;
 
 const subtermSets = new Map<Term, ReadonlySet<Term>>();
 
@@ -43,6 +46,13 @@ function subterms(t: Term): ReadonlySet<Term> {
     subtermSets.set(t, set);
   }
   return set;
+}
+
+const COMPOUND: ReadonlySet<Op> = new Set(["and", "or", "not", "ite", "const"]);
+
+/** Whether a bool says something that no other bools inside it say. */
+function isAtom(t: Term): boolean {
+  return !COMPOUND.has(t.op) && !(t.op === "eq" && t.args[0]?.sort === BOOL);
 }
 
 /** How willingly a term is replaced by what it equals: variables first, then reads, then anything. */
@@ -104,17 +114,33 @@ export class Context {
     return this.rewrite(t);
   }
 
+  /** What `t` stands for, by the equations that have it on their right. */
+  *definitionsOf(t: Term): Generator<Term> {
+    for (const [left, right] of this.rules) if (right === t) yield left;
+  }
+
+  /** What has become of a hypothesis: its parts are simplified, that it holds is not used. */
+  reduced(hypothesis: Term): Term {
+    if (hypothesis.op === "not") return not(this.reduced(argument(hypothesis, 0)));
+    return rebuild(
+      hypothesis,
+      hypothesis.args.map((arg) => this.rewrite(arg)),
+    );
+  }
+
   /** Adds hypotheses and draws the consequences. */
   assume(...hypotheses: readonly Term[]): void {
     let queue: Term[] = [...hypotheses];
+    // Equations may chase each other for ever; what is dropped then is only not known.
+    let left = MOST_CONSEQUENCES + 20 * hypotheses.length;
     while (queue.length > 0 && !this.contradictory && this.fuel.left > 0) {
       const changed = new Set<Term>();
-      while (queue.length > 0 && !this.contradictory) {
-        const hypothesis = queue.shift();
+      for (let at = 0; at < queue.length && !this.contradictory && left > 0; at++, left--) {
+        const hypothesis = queue[at];
         if (hypothesis !== undefined) this.literal(hypothesis, queue, changed);
       }
       if (changed.size === 0 || this.contradictory) break;
-      queue = this.reduce(changed);
+      queue = left > 0 ? this.reduce(changed) : [];
     }
   }
 
@@ -170,6 +196,7 @@ export class Context {
         this.clauses.add(h);
         this.rules.set(h, TRUE);
         this.memo.clear();
+        changed.add(not(h));
         return;
       case "ite": {
         const c = argument(h, 0);
@@ -191,7 +218,8 @@ export class Context {
 
   private denied(atom: Term, queue: Term[], changed: Set<Term>): void {
     if (atom.op === "eq" && atom.args[0]?.sort === BOOL) {
-      queue.push(eq(argument(atom, 0), not(argument(atom, 1))));
+      // p != q is p == !q, whose normal form is this again.
+      this.equivalence(argument(atom, 0), not(argument(atom, 1)), not(atom), queue, changed);
       return;
     }
     if (atom.op === "eq" && widthOf(argument(atom, 0)) === 1 && atom.args[1]?.op === "const") {
@@ -236,6 +264,8 @@ export class Context {
         changed.add(whole);
         const full = this.facts.slice(a, b.value);
         if (full !== undefined) queue.push(eq(whole, constant(widthOf(whole), full)));
+        // The slice that a comparison with a power of two is; one bit is none.
+        if (widthOf(a) > 1) this.narrow(atom, true, queue, changed);
       }
       if (a.op !== "add") return;
     }
@@ -253,16 +283,22 @@ export class Context {
     this.define(left, right, changed);
   }
 
-  /** p == q on bools: rewriting where one side is an atom, else two clauses. */
-  private equivalence(a: Term, b: Term, atom: Term, queue: Term[], changed: Set<Term>): void {
-    for (const [x, y] of rank(a) <= rank(b) ? ([[a, b], [b, a]] as const) : ([[b, a], [a, b]] as const)) {
-      if (x.op === "and" || x.op === "or" || x.op === "ite" || x.op === "eq" || subterms(y).has(x)) continue;
-      if (x.op === "not") continue;
-      this.define(x, y, changed);
+  /** p == q on bools: `p` is rewritten to `q` where it is an atom, else there are two clauses. `whole` says so. */
+  private equivalence(p: Term, q: Term, whole: Term, queue: Term[], changed: Set<Term>): void {
+    const sides: readonly (readonly [Term, Term])[] = [
+      [p, q],
+      [q, p],
+    ];
+    for (const [x, y] of rank(p) <= rank(q) ? sides : sides.toReversed()) {
+      // A negated atom is as good: !x == y is x == !y.
+      const [atom, value] = x.op === "not" ? [argument(x, 0), not(y)] : [x, y];
+      if (!isAtom(atom) || subterms(value).has(atom)) continue;
+      this.define(atom, value, changed);
       return;
     }
-    this.define(atom, TRUE, changed);
-    queue.push(or(not(a), b), or(a, not(b)));
+    const [atom, value] = whole.op === "not" ? [argument(whole, 0), FALSE] : [whole, TRUE];
+    this.define(atom, value, changed);
+    queue.push(or(not(p), q), or(p, not(q)));
   }
 
   // Rewriting
@@ -276,6 +312,17 @@ export class Context {
     const result = this.step(t);
     this.memo.set(t, result);
     return result;
+  }
+
+  /** A disjunction that says no more than a clause holds; a conjunction that denies one does not. */
+  private decidedByClause(t: Term): Term | undefined {
+    if (t.op !== "or" && t.op !== "and") return undefined;
+    for (const clause of this.clauses) {
+      if (clause === t || clause.args.length > t.args.length) continue;
+      if (t.op === "or" && clause.args.every((part) => t.args.includes(part))) return TRUE;
+      if (t.op === "and" && clause.args.every((part) => t.args.includes(not(part)))) return FALSE;
+    }
+    return undefined;
   }
 
   private again(from: Term | undefined, to: Term): Term {
@@ -310,7 +357,7 @@ export class Context {
       const rebuilt = rebuild(t, args);
       if (rebuilt !== t) return this.again(t, rebuilt);
     }
-    const derived = this.facts.decide(t, this.equations);
+    const derived = this.decidedByClause(t) ?? this.facts.decide(t, this.equations);
     return derived === undefined ? t : this.again(t, derived);
   }
 }
@@ -333,6 +380,11 @@ function solve(a: Term, b: Term): readonly [Term, Term] | undefined {
 
 /** Which side is replaced by which. */
 function orient(a: Term, b: Term): readonly [Term, Term] {
+  // A term in which cases are open goes, whatever stands on the other side: once they are decided it comes back smaller.
+  if (hasChoice(a) !== hasChoice(b)) {
+    const [open, closed] = hasChoice(a) ? [a, b] : [b, a];
+    return subterms(closed).has(open) ? [closed, open] : [open, closed];
+  }
   const [low, high] = rank(a) < rank(b) || (rank(a) === rank(b) && prefer(a, b)) ? [a, b] : [b, a];
   return subterms(high).has(low) ? [high, low] : [low, high];
 }

@@ -1,8 +1,9 @@
 /**
  * Facts about single terms that are no equations: which bits are known, which values are possible.
  */
-import { addressOf, and, argument, concat, constant, eq, extract, FALSE, load, TRUE, ult, widthOf } from "./construct.js";
+import { and, argument, concat, constant, eq, extract, FALSE, load, sub, TRUE, ult, widthOf } from "./construct.js";
 import { maskOf } from "./operators.js";
+import { isPieced } from "./pieces.js";
 import type { Term } from "./term.js";
 
 interface KnownBits {
@@ -37,10 +38,21 @@ interface Comparison {
 function comparison(atom: Term): Comparison | undefined {
   const [a, b] = atom.args;
   if (a === undefined || b === undefined || a.sort.kind !== "bits") return undefined;
-  if (atom.op === "eq") return b.op === "const" ? { term: a, bound: b.value, kind: "eq" } : undefined;
+  if (atom.op === "eq") {
+    if (b.op !== "const") return undefined;
+    // The normal form of t <u 2^n.
+    if (b.value === 0n && a.op === "extract" && isTop(a))
+      return { term: argument(a, 0), bound: 1n << BigInt(a.lo), kind: "below" };
+    return { term: a, bound: b.value, kind: "eq" };
+  }
   if (atom.op !== "ult") return undefined;
   if (b.op === "const") return { term: a, bound: b.value, kind: "below" };
   return a.op === "const" ? { term: b, bound: a.value, kind: "above" } : undefined;
+}
+
+/** Whether a slice reaches up to the top bit, without being a single bit: that is no comparison but a bit. */
+function isTop(slice: Term): boolean {
+  return slice.hi > slice.lo && slice.hi === widthOf(argument(slice, 0)) - 1;
 }
 
 /** The set of values, as a mask over 2^width of them, for which a comparison holds. */
@@ -176,37 +188,57 @@ export class Facts {
     return range.lo > bound ? TRUE : range.hi <= bound ? FALSE : undefined;
   }
 
-  /** x == k where some bits of x are known is a question about the others. */
+  /** x == k where some bits of x are known is a question about the others; so is x == a ++ b. */
   private cutAtKnownBits(t: Term): Term | undefined {
-    const x = argument(t, 0);
-    const k = argument(t, 1);
-    const known = this.known.get(x);
-    if (known === undefined || k.op !== "const") return undefined;
-    const width = widthOf(x);
-    const parts: Term[] = [];
-    let top = width - 1;
-    for (const part of this.runs(x, known, width - 1, 0)) {
-      const lo = top - widthOf(part) + 1;
-      parts.push(eq(part, extract(k, top, lo)));
-      top = lo - 1;
+    const a = argument(t, 0);
+    const b = argument(t, 1);
+    for (const [x, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const known = this.known.get(x);
+      if (known === undefined || !(other.op === "const" || isPieced(other))) continue;
+      const parts: Term[] = [];
+      let top = widthOf(x) - 1;
+      for (const part of this.runs(x, known, top, 0)) {
+        const lo = top - widthOf(part) + 1;
+        parts.push(eq(part, extract(other, top, lo)));
+        top = lo - 1;
+      }
+      return and(...parts);
     }
-    return and(...parts);
+    return undefined;
   }
 
-  /** A read past a write to another place: both aligned to the larger size, at addresses known to differ. */
+  /** A read past a write to another place: they are known not to overlap. */
   private loadBeside(t: Term, equations: Equations): Term | undefined {
     const memory = argument(t, 0);
     if (memory.op !== "write") return undefined;
-    const low = Math.log2(Math.max(t.bytes, memory.bytes));
-    const width = addressOf(memory);
-    if (!Number.isInteger(low) || low >= width) return undefined;
-    const a = argument(t, 1);
-    const b = argument(memory, 1);
-    if (low > 0 && !(aligned(a, low, equations) && aligned(b, low, equations))) return undefined;
-    const cut = t.bytes === memory.bytes ? 0 : low;
-    const apart = equations.rewrite(eq(extract(a, width - 1, cut), extract(b, width - 1, cut)));
-    return apart === FALSE ? load(argument(memory, 0), a, t.bytes) : undefined;
+    if (!disjoint(t, memory, equations) && !alignedApart(t, memory, equations)) return undefined;
+    return load(argument(memory, 0), argument(t, 1), t.bytes);
   }
+}
+
+/** Both are aligned to the larger size, a power of two, and are not the same. */
+function alignedApart(read: Term, written: Term, equations: Equations): boolean {
+  const a = argument(read, 1);
+  const b = argument(written, 1);
+  const low = Math.log2(Math.max(read.bytes, written.bytes));
+  const width = widthOf(a);
+  if (!Number.isInteger(low) || low >= width) return false;
+  if (low > 0 && !(aligned(a, low, equations) && aligned(b, low, equations))) return false;
+  const cut = read.bytes === written.bytes ? 0 : low;
+  return equations.rewrite(eq(extract(a, width - 1, cut), extract(b, width - 1, cut))) === FALSE;
+}
+
+/** Neither range of bytes begins within the other: that the distances, either way, are not below the sizes is known. */
+function disjoint(read: Term, written: Term, equations: Equations): boolean {
+  const a = argument(read, 1);
+  const b = argument(written, 1);
+  const width = widthOf(a);
+  if (width < 32 && Math.max(read.bytes, written.bytes) >= 2 ** width) return false;
+  const within = (distance: Term, bytes: number): Term => equations.rewrite(ult(distance, constant(width, BigInt(bytes))));
+  return within(sub(a, b), written.bytes) === FALSE && within(sub(b, a), read.bytes) === FALSE;
 }
 
 function aligned(address: Term, low: number, equations: Equations): boolean {

@@ -1,7 +1,7 @@
 /** Proof by rewriting and case distinction: a small DPLL whose theory is the rewriter. */
-import { argument, not, TRUE } from "./construct.js";
+import { argument, FALSE, not, TRUE } from "./construct.js";
 import { Context } from "./context.js";
-import { splittingAtom } from "./split.js";
+import { hasChoice, splittingAtom } from "./split.js";
 import type { Term } from "./term.js";
 import { freeVariables } from "./variables.js";
 
@@ -41,9 +41,11 @@ class Exhausted extends Error {}
 class Search {
   private splits: number;
   private readonly leaves: number;
+  private readonly focus: readonly Term[];
   readonly open: OpenGoal[] = [];
 
-  constructor(budget: Required<Budget>) {
+  constructor(budget: Required<Budget>, focus: readonly Term[]) {
+    this.focus = focus;
     this.splits = budget.splits;
     this.leaves = budget.leaves;
   }
@@ -57,15 +59,31 @@ class Search {
     if (context.fuel.left <= 0) throw new Exhausted();
     const g = context.simplify(goal);
     if (g === TRUE) return true;
+    const open = this.openFocus(context);
+    if (open !== undefined) return this.byCases(context, open, g, path, depth);
     if (g.op === "and") return this.all(g.args, depth, (part) => this.prove(context, part, path, depth));
     if (g.op === "or") return this.disjunction(context, g, path, depth);
     const atom = splittingAtom(g);
     if (atom === undefined) return this.leaf(context, g, path, depth);
+    return this.byCases(context, atom, g, path, depth);
+  }
+
+  private openFocus(context: Context): Term | undefined {
+    for (const term of this.focus) {
+      for (const definition of context.definitionsOf(term)) {
+        const atom = hasChoice(definition) ? splittingAtom(definition) : undefined;
+        if (atom !== undefined) return atom;
+      }
+    }
+    return undefined;
+  }
+
+  private byCases(context: Context, atom: Term, goal: Term, path: readonly Term[], depth: number): boolean {
     return this.all([atom, not(atom)], depth, (literal) => {
       this.spend();
       const inside = context.copy();
       inside.assume(literal);
-      return this.prove(inside, g, [...path, literal], depth);
+      return this.prove(inside, goal, [...path, literal], depth);
     });
   }
 
@@ -90,7 +108,7 @@ class Search {
     let main = argument(goal, 0);
     let most = -1;
     for (const part of goal.args) {
-      const structure = splittingAtom(part) === undefined ? 0 : part.op === "and" ? 3 : part.op === "ite" ? 2 : 1;
+      const structure = hasChoice(part) ? 3 : part.op === "and" ? 2 : splittingAtom(part) === undefined ? 0 : 1;
       if (structure > most) {
         most = structure;
         main = part;
@@ -105,6 +123,8 @@ class Search {
 
   /** The goal offers no case: its negation may contradict the hypotheses, or a disjunction among them may help. */
   private leaf(context: Context, goal: Term, path: readonly Term[], depth: number): boolean {
+    const atom = pendingAtom(context, path);
+    if (atom !== undefined) return this.byCases(context, atom, goal, path, depth);
     const denied = context.copy();
     denied.assume(not(goal));
     if (denied.contradictory) return true;
@@ -131,12 +151,23 @@ class Search {
   }
 }
 
-/** The shortest disjunctions among the hypotheses that share a variable with the goal. */
+/** A case that something assumed on the way still leaves open. */
+function pendingAtom(context: Context, path: readonly Term[]): Term | undefined {
+  for (const assumed of path) {
+    if (!hasChoice(assumed)) continue;
+    const atom = splittingAtom(context.reduced(assumed));
+    if (atom !== undefined) return atom;
+  }
+  return undefined;
+}
+
+/** The shortest disjunctions among the hypotheses that share a variable with the goal; all, where nothing but a contradiction would do. */
 function relevantClauses(context: Context, goal: Term): readonly Term[] {
   const wanted = freeVariables(goal);
   const found: Term[] = [];
   for (const clause of context.openClauses) {
     if (clause.args.length > LONGEST_CLAUSE) continue;
+    if (goal === FALSE) found.push(clause);
     for (const v of freeVariables(clause)) {
       if (!wanted.has(v)) continue;
       found.push(clause);
@@ -165,13 +196,19 @@ function contextOf(hypotheses: readonly Term[]): Context {
 
 /**
  * Tries to show that the hypotheses imply the goal: simplifies it under them and distinguishes cases until each is `true`.
- * Sound, not complete: what remains is given back for a solver.
+ * Sound, not complete: what remains is given back for a solver. The cases in what the variables in `focus` are
+ * equal to are distinguished first, whether the goal shows them or not: the word that was fetched, say, on which all else depends.
  */
-export function proveByRewriting(hypotheses: readonly Term[], goal: Term, budget: Budget = DEFAULT_BUDGET): RewritingProof {
+export function proveByRewriting(
+  hypotheses: readonly Term[],
+  goal: Term,
+  budget: Budget = DEFAULT_BUDGET,
+  focus: readonly Term[] = [],
+): RewritingProof {
   const limits = { ...DEFAULT_BUDGET, ...budget };
   const base = contextOf(hypotheses);
   const context = base.copy({ left: limits.visits });
-  const search = new Search(limits);
+  const search = new Search(limits, focus);
   try {
     search.prove(context, goal, [], 0);
   } catch (error) {

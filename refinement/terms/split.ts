@@ -59,6 +59,13 @@ function atoms(condition: Term, weight: number, weights: Map<Term, number>): voi
   if (isConnective(condition)) {
     for (const arg of condition.args) atoms(arg, weight, weights);
   } else if (!hasChoice(condition)) {
-    weights.set(condition, (weights.get(condition) ?? 0) + weight);
+    weights.set(condition, (weights.get(condition) ?? 0) + weight * promise(condition));
   }
+}
+
+/** How much a case tells: flags decide whole clauses of the hypotheses, then what a field is equal to, then the rest. */
+function promise(atom: Term): number {
+  if (atom.op === "var") return 16;
+  if (atom.op === "eq" && atom.args[1]?.op === "const") return 4;
+  return 1;
 }

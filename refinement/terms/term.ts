@@ -101,59 +101,61 @@ export interface Payload {
   readonly access?: Access;
 }
 
-const OPS: readonly Op[] = [
-  "const",
-  "var",
-  "not",
-  "and",
-  "or",
-  "eq",
-  "ite",
-  "ult",
-  "ule",
-  "slt",
-  "sle",
-  "bvnot",
-  "bvand",
-  "bvor",
-  "bvxor",
-  "add",
-  "mul",
-  "udiv",
-  "urem",
-  "sdiv",
-  "srem",
-  "shl",
-  "lshr",
-  "ashr",
-  "concat",
-  "extract",
-  "zext",
-  "sext",
-  "select",
-  "store",
-  "lambda",
-  "load",
-  "write",
-  "accessible",
-  "apply",
-];
-const opNumbers = new Map<Op, number>(OPS.map((op, i) => [op, i]));
+const OP_NUMBERS: Readonly<Record<Op, number>> = {
+  const: 1,
+  var: 2,
+  not: 3,
+  and: 4,
+  or: 5,
+  eq: 6,
+  ite: 7,
+  ult: 8,
+  ule: 9,
+  slt: 10,
+  sle: 11,
+  bvnot: 12,
+  bvand: 13,
+  bvor: 14,
+  bvxor: 15,
+  add: 16,
+  mul: 17,
+  udiv: 18,
+  urem: 19,
+  sdiv: 20,
+  srem: 21,
+  shl: 22,
+  lshr: 23,
+  ashr: 24,
+  concat: 25,
+  extract: 26,
+  zext: 27,
+  sext: 28,
+  select: 29,
+  store: 30,
+  lambda: 31,
+  load: 32,
+  write: 33,
+  accessible: 34,
+  apply: 35,
+};
 
-interface SortNumber {
-  /** Dense, in order of first use. */
-  readonly id: number;
-  readonly hash: number;
+function isOp(name: string): name is Op {
+  return name in OP_NUMBERS;
 }
-const sortNumbers = new Map<Sort, SortNumber>();
 
-function sortNumber(sort: Sort): SortNumber {
-  let number = sortNumbers.get(sort);
-  if (number === undefined) {
-    number = { id: sortNumbers.size, hash: hashString(sortToString(sort)) };
-    sortNumbers.set(sort, number);
+/** Every operator, in the order of the table above. */
+export const OPS: readonly Op[] = Object.keys(OP_NUMBERS).filter(isOp);
+
+const sortHashes = new Map<Sort, number>();
+
+function sortHash(sort: Sort): number {
+  if (sort.kind === "bits") return sort.width;
+  let hash = sortHashes.get(sort);
+  if (hash === undefined) {
+    hash = hashString(sortToString(sort));
+    sortHashes.set(sort, hash);
   }
-  return number;
+  return hash;
 }
 
 function mix(hash: number, value: number): number {
@@ -181,65 +183,86 @@ function hashValue(value: bigint): number {
   return hash;
 }
 
-/** Buckets of a hash table: `heads[hash & mask]` starts a chain through `chain[id]`. */
-let heads = new Int32Array(1 << 14).fill(-1);
-let mask = heads.length - 1;
-const chain: number[] = [];
+/**
+ * An open hash table: `slots` holds ids of terms plus 1 (0 is free), probed linearly from `hash & mask`; `hashes` repeats
+ * the terms' hashes, so that most of a search touches no term.
+ */
+let slots = new Int32Array(1 << 15);
+let mask = slots.length - 1;
+let hashes = new Int32Array(1 << 14);
 const terms: Term[] = [];
 
 function grow(): void {
-  heads = new Int32Array(heads.length * 2).fill(-1);
-  mask = heads.length - 1;
-  for (const term of terms) {
-    const bucket = term.hash & mask;
-    chain[term.id] = heads[bucket] ?? -1;
-    heads[bucket] = term.id;
+  slots = new Int32Array(slots.length * 2);
+  mask = slots.length - 1;
+  for (let id = 0; id < terms.length; id++) {
+    let slot = (hashes[id] ?? 0) & mask;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    slots[slot] = id + 1;
   }
+  const larger = new Int32Array(hashes.length * 2);
+  larger.set(hashes);
+  hashes = larger;
 }
 
-const NO_PAYLOAD: Payload = {};
-
 /** The one term of this shape. Checks nothing and simplifies nothing. */
-export function intern(op: Op, sort: Sort, args: readonly Term[], payload: Payload = NO_PAYLOAD): Term {
-  let hash = mix(opNumbers.get(op) ?? 0, sortNumber(sort).hash);
+export function intern(op: Op, sort: Sort, args: readonly Term[], payload?: Payload): Term {
+  if (payload === undefined) return internParts(op, sort, args, 0n, "", 0, 0, 0, "load");
+  return internParts(
+    op,
+    sort,
+    args,
+    payload.value ?? 0n,
+    payload.name ?? "",
+    payload.hi ?? 0,
+    payload.lo ?? 0,
+    payload.bytes ?? 0,
+    payload.access ?? "load",
+  );
+}
+
+/** `intern` with the payload taken apart, which is faster. */
+export function internParts(
+  op: Op,
+  sort: Sort,
+  args: readonly Term[],
+  value: bigint,
+  name: string,
+  hi: number,
+  lo: number,
+  bytes: number,
+  access: Access,
+): Term {
+  let hash = mix(OP_NUMBERS[op] * 131 + hi * 4099 + lo * 67 + bytes * 8209, sortHash(sort));
   for (let i = 0; i < args.length; i++) hash = mix(hash, args[i]?.hash ?? 0);
-  const value = payload.value ?? 0n;
-  const name = payload.name ?? "";
-  const hi = payload.hi ?? 0;
-  const lo = payload.lo ?? 0;
-  const bytes = payload.bytes ?? 0;
-  const access = payload.access ?? "load";
-  if (payload !== NO_PAYLOAD) {
-    hash = mix(hash, hi * 4099 + lo + bytes * 64);
-    if (payload.value !== undefined) hash = mix(hash, hashValue(value));
-    if (payload.name !== undefined) hash = mix(hash, hashString(name));
-    if (payload.access !== undefined) hash = mix(hash, hashString(access));
-  }
-  let id = heads[hash & mask] ?? -1;
-  while (id >= 0) {
-    const term = terms[id];
-    if (
-      term !== undefined &&
-      term.hash === hash &&
-      term.op === op &&
-      term.sort === sort &&
-      term.value === value &&
-      term.name === name &&
-      term.hi === hi &&
-      term.lo === lo &&
-      term.bytes === bytes &&
-      term.access === access &&
-      sameArguments(term.args, args)
-    )
-      return term;
-    id = chain[id] ?? -1;
+  if (value !== 0n) hash = mix(hash, hashValue(value));
+  if (name !== "") hash = mix(hash, hashString(name));
+  if (access !== "load") hash = mix(hash, access.length);
+  let slot = hash & mask;
+  for (let entry = slots[slot] ?? 0; entry !== 0; entry = slots[slot] ?? 0) {
+    if (hashes[entry - 1] === hash) {
+      const term = terms[entry - 1];
+      if (
+        term !== undefined &&
+        term.op === op &&
+        term.sort === sort &&
+        term.hi === hi &&
+        term.lo === lo &&
+        term.bytes === bytes &&
+        term.access === access &&
+        term.name === name &&
+        sameArguments(term.args, args) &&
+        term.value === value
+      )
+        return term;
+    }
+    slot = (slot + 1) & mask;
   }
   const term: Term = { id: terms.length, hash, op, sort, args, value, name, hi, lo, bytes, access };
   terms.push(term);
-  const bucket = hash & mask;
-  chain.push(heads[bucket] ?? -1);
-  heads[bucket] = term.id;
-  if (terms.length > heads.length) grow();
+  hashes[term.id] = hash;
+  slots[slot] = terms.length;
+  if (terms.length >= hashes.length) grow();
   return term;
 }
 

@@ -30,8 +30,11 @@ export class FileValue {
   }
 }
 
-/** What an environment allows; asked byte by byte. */
-export type Permissions = (access: Access, address: bigint) => boolean;
+/**
+ * What an environment allows; asked byte by byte. Where all bytes of an aligned block of so many bytes are alike,
+ * `granularity` may say so, and a block is asked once.
+ */
+export type Permissions = ((access: Access, address: bigint) => boolean) & { readonly granularity?: number };
 
 export const ALL_ACCESSIBLE: Permissions = () => true;
 
@@ -114,6 +117,11 @@ export class MemoryValue {
     return new MemoryValue(this.addressWidth, this.permissions, this.background, pages);
   }
 
+  /** True where page `number` is known to be all zero: never written, over the default background. */
+  isBlank(number: bigint): boolean {
+    return this.background === ZERO && !this.pages.has(number);
+  }
+
   /** Copies the 4096 bytes from address `number` · 4096 into `into`. */
   copyPage(number: bigint, into: Uint8Array): void {
     into.set(this.pages.get(number) ?? this.backgroundPage(number));
@@ -147,10 +155,13 @@ export class MemoryValue {
       const mine = this.pages.get(number);
       const theirs = other.pages.get(number);
       if (mine === theirs) continue;
-      for (let i = 0n; i <= PAGE_MASK; i++) {
-        const a = (number << PAGE_BITS) | i;
-        if (a > this.mask) break;
-        if (this.readByte(a) !== other.readByte(a)) found.push(a);
+      const a = mine ?? this.backgroundPage(number);
+      const b = theirs ?? other.backgroundPage(number);
+      for (let i = 0; i < PAGE_SIZE; i++) {
+        if (a[i] === b[i]) continue;
+        const address = (number << PAGE_BITS) | BigInt(i);
+        if (address > this.mask) break;
+        found.push(address);
       }
     }
     return found;
@@ -167,8 +178,9 @@ export class MemoryValue {
       const page = this.pages.get(number);
       if (page === undefined) continue;
       for (let i = 0; i < PAGE_SIZE; i++) {
-        const a = (number << PAGE_BITS) | BigInt(i);
         const byte = page[i] ?? 0;
+        if (byte === 0 && this.background === ZERO) continue;
+        const a = (number << PAGE_BITS) | BigInt(i);
         if (a <= this.mask && byte !== this.background(a)) yield [a, byte];
       }
     }

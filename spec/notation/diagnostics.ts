@@ -50,11 +50,22 @@ export type Code =
 
 export class Diagnostics {
   private readonly found = new Map<string, Diagnostic>();
+  private readonly places = new Set<string>();
 
-  /** The same code at the same place is one mistake, however many times an inlined body is looked at. */
   report(code: Code, place: Place, message: string): void {
-    const key = `${place.file}:${place.line}:${place.column}:${code}`;
+    const at = `${place.file}:${place.line}:${place.column}`;
+    const key = `${at}:${code}:${message}`;
     if (!this.found.has(key)) this.found.set(key, { code, place, message });
+    this.places.add(at);
+  }
+
+  /** What is wrong with an expression: one mistake a place, however many times an inlined body is looked at. */
+  reportOnce(code: Code, place: Place, message: string): void {
+    if (!this.places.has(`${place.file}:${place.line}:${place.column}`)) this.report(code, place, message);
+  }
+
+  has(code: Code): boolean {
+    return [...this.found.values()].some((d) => d.code === code);
   }
 
   get count(): number {
@@ -95,4 +106,11 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
 export function didYouMean(name: string, known: Iterable<string>): string {
   const best = nearest(name, known);
   return best === undefined ? "" : `; did you mean \`${best}\`?`;
+}
+
+/** `2 arguments (a, b)`, of what takes them. */
+export function argumentCount(parameters: readonly { readonly name: string }[]): string {
+  if (parameters.length === 0) return "no arguments";
+  const names = parameters.map((p) => p.name).join(", ");
+  return `${parameters.length} argument${parameters.length === 1 ? "" : "s"} (${names})`;
 }

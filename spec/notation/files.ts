@@ -1,6 +1,8 @@
 /** Where files come from: the one module of the notation that touches a file system. A browser brings its own `Files`. */
+import { existsSync } from "node:fs";
 import { access, readFile, readdir } from "node:fs/promises";
-import { isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Paths use `/`; a relative one is relative to wherever the provider's root is. */
 export interface Files {
@@ -11,6 +13,10 @@ export interface Files {
   list(directory: string): Promise<readonly string[]>;
   /** The path as other modules of the platform need it. */
   absolute(path: string): string;
+  /** A folder of machines that come with the program: names that are found nowhere else are looked for below it. */
+  readonly builtIn: string | undefined;
+  /** Where the code of an implementation's module is, ready to be imported: the compiled form where compiled code runs. */
+  module(path: string): string;
 }
 
 function problemOf(error: unknown): string {
@@ -28,7 +34,29 @@ function problemOf(error: unknown): string {
   }
 }
 
+/** `dist/impl/vm/emulator.js` of the project's `impl/vm/emulator.ts`, or the JavaScript beside it. */
+function compiled(source: string): string | undefined {
+  const script = source.replace(/\.ts$/, ".js");
+  if (existsSync(script)) return script;
+  for (let folder = dirname(source); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) {
+      const inDist = join(folder, "dist", relative(folder, script));
+      return existsSync(inDist) ? inDist : undefined;
+    }
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+/** `spec/` of the package that this module is part of. */
+function builtIn(): string | undefined {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return join(folder, "spec");
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
 export const nodeFiles: Files = {
+  builtIn: builtIn(),
   async read(path) {
     try {
       return { text: await readFile(path, "utf8") };
@@ -53,4 +81,8 @@ export const nodeFiles: Files = {
     }
   },
   absolute: (path) => (isAbsolute(path) ? path : resolve(path)),
+  module: (path) => {
+    const source = resolve(path);
+    return import.meta.url.endsWith(".js") && source.endsWith(".ts") ? (compiled(source) ?? source) : source;
+  },
 };

@@ -10,7 +10,7 @@
 
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGSEGV = 11, SIGVTALRM = 26 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum { MAX_WINDOWS = 16, MAX_PATCHES = 4, MAX_CHANGES = 4, MAX_BATCH = 256 };
+enum { MAX_WINDOWS = 16, MAX_SLOTS = 2048, MAX_PATCHES = 4, MAX_CHANGES = 4, MAX_BATCH = 256 };
 
 #define EBREAKS 0x0010007300100073ul
 
@@ -62,8 +62,11 @@ static struct layout layout;
 static struct batch batch;
 static struct input inputs[MAX_BATCH];
 static struct output outputs[MAX_BATCH];
-static u64 current; /* index of the case that runs; `batch.count` before the first */
-static u64 ticks;   /* timer ticks since the case began */
+static u64 order[MAX_BATCH];              /* indices of cases, those that are placed early first */
+static u64 early;                         /* how many are placed early */
+static u64 position;                      /* in `order`, of the case that runs; `batch.count` before the first */
+static u64 ticks;                         /* timer ticks since the case began */
+static u8 slots[MAX_WINDOWS][MAX_SLOTS];  /* instruction words of each window that this batch uses */
 static u8 alternate_stack[65536] __attribute__((aligned(16)));
 
 static void leave(int status) {
@@ -110,6 +113,12 @@ static struct window *window_of(u64 address) {
   return 0;
 }
 
+/* True where the instruction can be put, and will be fetched. */
+static int is_code(u64 pc) {
+  const struct window *w = window_of(pc);
+  return w && w->protection & PROT_EXEC;
+}
+
 static void poke(u64 address, u64 length, u64 value) {
   for (u64 i = 0; i < length; i++) ((volatile u8 *)address)[i] = (u8)(value >> 8 * i);
 }
@@ -124,7 +133,7 @@ static u64 before(const struct input *in, const struct window *w, u64 address) {
     }
   for (u64 i = 0; i < 4; i++) {
     u64 at = in->pc + i - address;
-    if (at < 8 && window_of(in->pc)) value = (value & ~(0xfful << 8 * at)) | ((u64)in->word >> 8 * i & 0xff) << 8 * at;
+    if (at < 8 && is_code(in->pc)) value = (value & ~(0xfful << 8 * at)) | ((u64)in->word >> 8 * i & 0xff) << 8 * at;
   }
   return value;
 }
@@ -160,16 +169,21 @@ static void look_for_changes(const struct input *in, struct output *out) {
   }
 }
 
-/* Takes back the instruction and the patches. */
-static void undo(const struct input *in) {
+static void place(const struct input *in) {
+  if (is_code(in->pc)) *(volatile u32 *)in->pc = (u32)in->word;
+}
+
+static void unplace(const struct input *in) {
+  if (is_code(in->pc)) *(volatile u32 *)in->pc = (u32)EBREAKS;
+}
+
+static void undo_patches(const struct input *in) {
   for (u64 p = 0; p < MAX_PATCHES; p++)
     for (u64 i = 0; i < in->patches[p].length; i++) {
       u64 address = in->patches[p].address + i;
       struct window *w = window_of(address);
       if (w) poke(address, 1, background(w, address & ~7ul) >> 8 * (address & 7));
     }
-  struct window *w = window_of(in->pc);
-  if (w) *(volatile u32 *)in->pc = (u32)EBREAKS;
 }
 
 static u64 stray_writes(void) {
@@ -185,6 +199,46 @@ static u64 stray_writes(void) {
   return found;
 }
 
+static u8 *slot(u64 pc) {
+  u64 i = (u64)(window_of(pc) - layout.windows), at = (pc - layout.windows[i].start) / 4;
+  return at < MAX_SLOTS ? &slots[i][at] : 0;
+}
+
+/*
+ * Writing an instruction costs far more than running it, since QEMU drops its translations of the page. So a batch's instructions
+ * are written all at once where none can see another: not those that jump or store or that load code.
+ */
+static int can_be_early(const struct input *in) {
+  u64 opcode = in->word & 0x7f;
+  if (batch.careful || !is_code(in->pc) || opcode == 0x63 || opcode == 0x67 || opcode == 0x6f || opcode == 0x23) return 0;
+  if (opcode == 0x03 && (is_code(effective_address(in)) || is_code(effective_address(in) + 7))) return 0;
+  for (u64 p = 0; p < MAX_PATCHES; p++)
+    if (in->patches[p].length && (is_code(in->patches[p].address) || is_code(in->patches[p].address + 7))) return 0;
+  u8 *own = slot(in->pc), *next = is_code(in->pc + 4) ? slot(in->pc + 4) : 0;
+  if (!own || *own || (next && *next == 1)) return 0;
+  *own = 1; /* an instruction */
+  if (next) *next = 2; /* where one ends */
+  return 1;
+}
+
+static void arrange(void) {
+  u64 late = batch.count;
+  early = 0;
+  for (u64 i = batch.count; i-- > 0;)
+    if (!can_be_early(&inputs[i])) order[--late] = i;
+    else order[early++] = i;
+  for (u64 i = 0; i < early; i++) place(&inputs[order[i]]);
+}
+
+static void clear_slots(void) {
+  for (u64 i = 0; i < early; i++) {
+    const struct input *in = &inputs[order[i]];
+    unplace(in);
+    *slot(in->pc) = 0;
+    if (is_code(in->pc + 4)) *slot(in->pc + 4) = 0;
+  }
+}
+
 static void next_batch(void) {
   if (batch.count > 0) {
     outputs[batch.count - 1].stray = stray_writes();
@@ -193,20 +247,22 @@ static void next_batch(void) {
   read_all(&batch, sizeof batch);
   if (batch.count == 0 || batch.count > MAX_BATCH) leave(4);
   read_all(inputs, batch.count * sizeof(struct input));
+  arrange();
 }
 
 static void start(struct context *context) {
-  struct input *in = &inputs[current];
+  struct input *in = &inputs[order[position]];
+  if (position == early) clear_slots();
   for (u64 p = 0; p < MAX_PATCHES; p++) poke(in->patches[p].address, in->patches[p].length, in->patches[p].value);
-  if (window_of(in->pc)) *(volatile u32 *)in->pc = (u32)in->word;
+  if (position >= early) place(in);
   context->pc = in->pc;
   for (u64 i = 0; i < 31; i++) context->x[i] = in->x[i];
   ticks = 0;
 }
 
 static void finish(struct info *info, struct context *context) {
-  struct input *in = &inputs[current];
-  struct output *out = &outputs[current];
+  struct input *in = &inputs[order[position]];
+  struct output *out = &outputs[order[position]];
   out->pc = context->pc;
   for (u64 i = 0; i < 31; i++) out->x[i] = context->x[i];
   out->signal = (u64)info->signal;
@@ -215,7 +271,8 @@ static void finish(struct info *info, struct context *context) {
   out->changed = 0;
   out->stray = 0;
   look_for_changes(in, out);
-  undo(in);
+  undo_patches(in);
+  if (position >= early) unplace(in);
 }
 
 static void handle(int signal, struct info *info, struct context *context) {
@@ -223,13 +280,14 @@ static void handle(int signal, struct info *info, struct context *context) {
     if (++ticks < 3) return;
     info->address = 0;
   }
-  if (current < batch.count) {
+  if (position < batch.count) {
     finish(info, context);
-    current++;
+    position++;
   }
-  if (current >= batch.count) {
+  if (position >= batch.count) {
+    if (position == early) clear_slots();
     next_batch();
-    current = 0;
+    position = 0;
   }
   start(context);
 }

@@ -1,7 +1,7 @@
 /* Hash functions: FNV-1a, MurmurHash64A, SipHash-2-4, CRC-32 (bitwise and by table) and SHA-256, on one text. */
 #include "../guest/library.h"
 
-static u8 text[600];
+static u8 text[300];
 static u64 results[8];
 static u32 table[256], digest[8];
 
@@ -110,10 +110,10 @@ int main(void) {
   u64 seed = 2;
   for (u64 i = 0; i < sizeof text; i++) text[i] = (u8)random64(&seed);
   results[0] = fnv1a(text, sizeof text);
-  results[1] = murmur(text, 597, 42);
-  results[2] = siphash(text, 595, 0x0706050403020100ul, 0x0f0e0d0c0b0a0908ul);
-  results[3] = crc_bitwise(text, 300);
-  results[4] = crc_table(text, 300);
+  results[1] = murmur(text, 297, 42);
+  results[2] = siphash(text, 295, 0x0706050403020100ul, 0x0f0e0d0c0b0a0908ul);
+  results[3] = crc_bitwise(text, 100);
+  results[4] = crc_table(text, 100);
   results[5] = crc_table(text, sizeof text);
   static const u32 start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   memcpy(digest, start, sizeof start);

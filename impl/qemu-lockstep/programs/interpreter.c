@@ -60,7 +60,7 @@ static void interpret(const short *code) {
 }
 
 int main(void) {
-  assemble(program, 20);
+  assemble(program, 12);
   interpret(program);
   return output[6] != 16; /* 7 takes sixteen steps */
 }

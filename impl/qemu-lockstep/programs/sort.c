@@ -1,10 +1,12 @@
 /* Four ways of sorting, on 64-bit, 32-bit, 16-bit and 8-bit elements, signed and unsigned. */
 #include "../guest/library.h"
 
-static u64 words[300];
-static i32 ints[200];
-static u16 halves[150];
-static signed char bytes[120], scratch[120];
+enum { WORDS = 200, INTS = 150, HALVES = 100, BYTES = 90 };
+
+static u64 words[WORDS];
+static i32 ints[INTS];
+static u16 halves[HALVES];
+static signed char bytes[BYTES], scratch[BYTES];
 
 static void quicksort(u64 *a, i64 lo, i64 hi) {
   while (lo < hi) {
@@ -73,17 +75,17 @@ static void mergesort(signed char *a, signed char *b, u64 n) {
 int main(void) {
   u64 seed = 1;
   int wrong = 0;
-  for (u64 i = 0; i < 300; i++) words[i] = random64(&seed) >> random64(&seed) % 64;
-  for (u64 i = 0; i < 200; i++) ints[i] = (i32)random64(&seed);
-  for (u64 i = 0; i < 150; i++) halves[i] = (u16)random64(&seed);
-  for (u64 i = 0; i < 120; i++) bytes[i] = (signed char)random64(&seed);
-  quicksort(words, 0, 299);
-  heapsort(ints, 200);
-  shellsort(halves, 150);
-  mergesort(bytes, scratch, 120);
-  for (u64 i = 1; i < 300; i++) wrong += words[i - 1] > words[i];
-  for (u64 i = 1; i < 200; i++) wrong += ints[i - 1] > ints[i];
-  for (u64 i = 1; i < 150; i++) wrong += halves[i - 1] > halves[i];
-  for (u64 i = 1; i < 120; i++) wrong += bytes[i - 1] > bytes[i];
+  for (u64 i = 0; i < WORDS; i++) words[i] = random64(&seed) >> random64(&seed) % 64;
+  for (u64 i = 0; i < INTS; i++) ints[i] = (i32)random64(&seed);
+  for (u64 i = 0; i < HALVES; i++) halves[i] = (u16)random64(&seed);
+  for (u64 i = 0; i < BYTES; i++) bytes[i] = (signed char)random64(&seed);
+  quicksort(words, 0, WORDS - 1);
+  heapsort(ints, INTS);
+  shellsort(halves, HALVES);
+  mergesort(bytes, scratch, BYTES);
+  for (u64 i = 1; i < WORDS; i++) wrong += words[i - 1] > words[i];
+  for (u64 i = 1; i < INTS; i++) wrong += ints[i - 1] > ints[i];
+  for (u64 i = 1; i < HALVES; i++) wrong += halves[i - 1] > halves[i];
+  for (u64 i = 1; i < BYTES; i++) wrong += bytes[i - 1] > bytes[i];
   return wrong;
 }

@@ -179,7 +179,9 @@ export const eqRules: readonly Rule[] = [
     apply(t) {
       const a = argument(t, 0);
       const b = argument(t, 1);
-      if (a.sort.kind !== "bits" || b.op === "const" || !(isSum(a) || isSum(b))) return undefined;
+      // A concatenation alone is better left in its pieces.
+      const sum = (x: Term): boolean => isSum(x) && !isPieced(x);
+      if (a.sort.kind !== "bits" || b.op === "const" || !(sum(a) || sum(b))) return undefined;
       const [left, right] = balanced(a, b);
       if ((left === a && right === b) || (left === b && right === a)) return undefined;
       return eq(left, right);
@@ -201,7 +203,7 @@ export const eqRules: readonly Rule[] = [
   },
   {
     name: "eq.choices",
-    law: "((c ? a : b) == (c ? d : e)) = c ? a == d : b == e; ((c ? a : b) == a) = c || b == a",
+    law: "((c ? a : b) == (c ? d : e)) = c ? a == d : b == e; ((c ? a : b) == a) = c || b == a; ((c ? j : b) == k) = !c && b == k for constants j, k",
     apply(t) {
       const a = argument(t, 0);
       const b = argument(t, 1);
@@ -214,11 +216,30 @@ export const eqRules: readonly Rule[] = [
         if (x.op !== "ite") continue;
         if (x.args[1] === y) return or(argument(x, 0), eq(argument(x, 2), y));
         if (x.args[2] === y) return or(not(argument(x, 0)), eq(argument(x, 1), y));
+        if (y.op !== "const") continue;
+        const [c, p, q] = [argument(x, 0), argument(x, 1), argument(x, 2)];
+        if (p.op === "const") return and(not(c), eq(q, y));
+        if (q.op === "const") return and(c, eq(p, y));
+        if (choosesConstant(p) && choosesConstant(q)) return ite(c, eq(p, y), eq(q, y));
       }
       return undefined;
     },
   },
 ];
+
+const constantChoices = new WeakMap<Term, boolean>();
+
+/** A tree of `ite` with nothing but constants at its leaves, as decoders are. */
+function choosesConstant(t: Term): boolean {
+  if (t.op === "const") return true;
+  if (t.op !== "ite") return false;
+  let known = constantChoices.get(t);
+  if (known === undefined) {
+    known = choosesConstant(argument(t, 1)) && choosesConstant(argument(t, 2));
+    constantChoices.set(t, known);
+  }
+  return known;
+}
 
 /**
  * Equal ways to ask whether p + … carries. With r = p − q: p <u q, p <u r, ~q <u r and ~r <u q are the same question

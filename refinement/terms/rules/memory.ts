@@ -32,6 +32,14 @@ function inside(file: Term, index: Term): Term {
   return count === 2 ** width ? TRUE : ult(index, constant(width, BigInt(count)));
 }
 
+/** The file below the stores at constant indices other than the constant `index`. */
+function passedOver(file: Term, index: Term): Term {
+  let at = file;
+  if (index.op !== "const") return at;
+  while (at.op === "store" && at.args[1] !== index && at.args[1]?.op === "const") at = argument(at, 0);
+  return at;
+}
+
 export const selectRules: readonly Rule[] = [
   {
     name: "select.beyond",
@@ -56,9 +64,11 @@ export const selectRules: readonly Rule[] = [
     name: "select.store",
     law: "f{[i] = a}[j] = i == j ? a : f[j]; 0 where j is beyond the count",
     apply(t) {
-      const file = argument(t, 0);
-      if (file.op !== "store") return undefined;
+      const top = argument(t, 0);
+      if (top.op !== "store") return undefined;
       const index = argument(t, 1);
+      const file = passedOver(top, index);
+      if (file.op !== "store") return select(file, index);
       const hit = and(eq(argument(file, 1), index), inside(file, index));
       if (hit === TRUE) return argument(file, 2);
       const below = select(argument(file, 0), index);

@@ -51,8 +51,8 @@ export function alternatives(
     if (type === undefined && value.kind === "typed") type = value.type;
     outcomes[i] = { store: cx.store, dead: cx.dead, assigned: cx.assigned, value };
   };
-  list.forEach((a, i) => (wanted && a.flexible ? undefined : run(a, i)));
-  list.forEach((a, i) => (wanted && a.flexible ? run(a, i) : undefined));
+  for (const [i, a] of list.entries()) if (!wanted || !a.flexible) run(a, i);
+  for (const [i, a] of list.entries()) if (wanted && a.flexible) run(a, i);
   cx.store = base.store;
   cx.conditions = base.conditions;
   const values = wanted ? unify(cx, list, outcomes, type, what) : undefined;
@@ -84,10 +84,15 @@ function unify(
     const [first] = values;
     if (values.every((v) => v.kind === "none")) return values;
     if (first?.kind === "int" && values.every((v) => v.kind === "int" && v.value === first.value)) return values;
-    if (values.every((v) => v.kind === "truth")) return values.map((v) => (v.kind === "truth" ? boolValue(v.value) : v));
+    if (values.every((v) => v.kind === "truth"))
+      return values.map((v) => (v.kind === "truth" ? boolValue(v.value) : v));
     const open = list.find((_, i) => values[i]?.kind === "int");
     if (open !== undefined && !values.some((v) => v.kind === "wrong"))
-      cx.report("E_CONTEXT", open.span, `the width of \`${cx.text(open.span)}\` is open here: write it with its width, as in 32'd1`);
+      cx.report(
+        "E_CONTEXT",
+        open.span,
+        `the width of \`${cx.text(open.span)}\` is open here: write it with its width, as in 32'd1`,
+      );
     return values.map(() => WRONG);
   }
   const wanted = type;
@@ -113,7 +118,7 @@ function joinOutcomes(base: Store, condition: Term, a: Outcome, b: Outcome): Out
     store.set(key, join(condition, then, otherwise));
   }
   const assigned: Assigned =
-    a.assigned === b.assigned ? a.assigned : { condition, then: a.assigned, otherwise: b.assigned };
+    a.assigned === b.assigned ? a.assigned : { condition, taken: a.assigned, otherwise: b.assigned };
   return { store, dead: a.dead && b.dead, assigned, value: joinValues(condition, a.value, b.value) };
 }
 

@@ -6,14 +6,13 @@ import type { CallNode, Expression, TypeNode } from "../syntax/ast.js";
 import { coerce } from "./coerce.js";
 import { type Context, MAX_CALLS, TooLarge } from "./context.js";
 import { typeOf } from "./declarations.js";
-import { evaluate, evaluateConstant } from "./expressions.js";
+import { evaluateConstant } from "./constants.js";
 import { trapByName, trapValue } from "./names.js";
 import { flexible } from "./operands.js";
 import { placeOf, readPlace } from "./places.js";
 import { Scope, type ValueBinding } from "./scope.js";
-import { evaluateBlock, execute } from "./statements.js";
 import { BOOL_TYPE, MAX_WIDTH, type NType, bitsType, scalarSort, scalarWidth, typeToString } from "./types.js";
-import { NONE, type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
+import { describe, NONE, type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
 import type { FunctionDeclaration, UninterpretedDeclaration } from "./world.js";
 
 export const BUILT_IN = ["sext", "zext", "bits", "bool", "accessible"] as const;
@@ -45,19 +44,27 @@ export function evaluateCall(cx: Context, node: CallNode, hint: NType | undefine
   if (uninterpreted !== undefined) return apply(cx, node, uninterpreted);
   if (trapByName(cx.world.trap ?? NO_TRAPS, name) !== undefined)
     return cx.wrong("E_TYPE", node.span, `\`${name}\` is a trap: \`raise ${cx.text(node.span)}\` raises it`);
-  for (const a of node.arguments) evaluate(cx, a, undefined);
+  for (const a of node.arguments) cx.evaluate(a, undefined);
+  if (cx.world.broken.has(name) || cx.world.incomplete) return WRONG;
   const known = [...cx.world.functions.keys(), ...cx.world.uninterpreted.keys(), ...BUILT_IN];
   return cx.wrong("E_UNKNOWN", node.callee.span, `unknown function \`${name}\`${didYouMean(name, known)}`);
 }
 
-const NO_TRAPS = { kind: "trap", table: { traps: [], code: { kind: "enum", name: "trap", members: [] }, width: 1 } } as const;
+const NO_TRAPS = {
+  kind: "trap",
+  table: { traps: [], code: { kind: "enum", name: "trap", members: [] }, width: 1 },
+} as const;
 
 function arity(cx: Context, node: CallNode, wanted: number | readonly [number, number], usage: string): boolean {
   const [least, most] = typeof wanted === "number" ? [wanted, wanted] : wanted;
   const given = node.arguments.length;
   if (given >= least && given <= most) return true;
   const count = least === most ? `${least}` : `${least} or ${most}`;
-  cx.report("E_ARGUMENTS", node.span, `\`${node.callee.name}\` takes ${count} argument${count === "1" ? "" : "s"}, not ${given}: ${usage}`);
+  cx.report(
+    "E_ARGUMENTS",
+    node.span,
+    `\`${node.callee.name}\` takes ${count} argument${count === "1" ? "" : "s"}, not ${given}: ${usage}`,
+  );
   return false;
 }
 
@@ -66,25 +73,46 @@ function extend(cx: Context, node: CallNode, name: "sext" | "zext", hint: NType 
   if (!arity(cx, node, [1, 2], `${name}(e) or ${name}(e, width)`)) return WRONG;
   const [operand, given] = node.arguments;
   if (operand === undefined) return WRONG;
-  const value = evaluate(cx, operand, undefined);
+  const value = cx.evaluate(operand, undefined);
   const width = given === undefined ? undefined : evaluateConstant(cx, given, "a width");
   if (value.kind === "wrong" || (given !== undefined && width === undefined)) return WRONG;
   const text = cx.text(operand.span);
   const term = extensible(value);
   if (term === undefined) {
     if (value.kind === "int")
-      return cx.wrong("E_CONTEXT", operand.span, `\`${text}\` has no width to widen from; write the number alone, or with its width as in 4'd1`);
-    return cx.wrong("E_TYPE", operand.span, `\`${name}\` widens bits; \`${text}\` is ${value.kind === "typed" ? typeToString(value.type) : "no value"}`);
+      return cx.wrong(
+        "E_CONTEXT",
+        operand.span,
+        `\`${text}\` has no width to widen from; write the number alone, or with its width as in 4'd1`,
+      );
+    return cx.wrong(
+      "E_TYPE",
+      operand.span,
+      `\`${name}\` widens bits; \`${text}\` is ${value.kind === "typed" ? typeToString(value.type) : "no value"}`,
+    );
   }
   const from = term.sort.kind === "bits" ? term.sort.width : 1;
   if (given === undefined && hint === undefined)
-    return cx.wrong("E_CONTEXT", node.span, `nothing around \`${cx.text(node.span)}\` says its width; write ${name}(${text}, width)`);
+    return cx.wrong(
+      "E_CONTEXT",
+      node.span,
+      `nothing around \`${cx.text(node.span)}\` says its width; write ${name}(${text}, width)`,
+    );
   if (given === undefined && hint?.kind !== "bits")
-    return cx.wrong("E_TYPE", node.span, `\`${cx.text(node.span)}\` is bits, and ${hint === undefined ? "" : typeToString(hint)} is wanted here`);
+    return cx.wrong(
+      "E_TYPE",
+      node.span,
+      `\`${cx.text(node.span)}\` is bits, and ${hint === undefined ? "" : typeToString(hint)} is wanted here`,
+    );
   const to = width ?? BigInt(hint?.kind === "bits" ? hint.width : from);
-  if (to < 1n || to > BigInt(MAX_WIDTH)) return cx.wrong("E_RANGE", (given ?? node).span, `a width is 1 to ${MAX_WIDTH}, not ${to}`);
+  if (to < 1n || to > BigInt(MAX_WIDTH))
+    return cx.wrong("E_RANGE", (given ?? node).span, `a width is 1 to ${MAX_WIDTH}, not ${to}`);
   if (to < BigInt(from))
-    return cx.wrong("E_WIDTH", node.span, `\`${text}\` is bits(${from}) and cannot be widened to ${to} bits; take a slice, as in (${text})[${to - 1n}:0]`);
+    return cx.wrong(
+      "E_WIDTH",
+      node.span,
+      `\`${text}\` is bits(${from}) and cannot be widened to ${to} bits; take a slice, as in (${text})[${to - 1n}:0]`,
+    );
   const result = name === "sext" ? build.sext(term, Number(to)) : build.zext(term, Number(to));
   return typed(bitsType(Number(to)), result);
 }
@@ -101,12 +129,17 @@ function toBits(cx: Context, node: CallNode): Val {
   if (!arity(cx, node, 1, "bits(e)")) return WRONG;
   const [operand] = node.arguments;
   if (operand === undefined) return WRONG;
-  const value = evaluate(cx, operand, undefined);
+  const value = cx.evaluate(operand, undefined);
   if (value.kind === "wrong") return WRONG;
   if (value.kind === "truth") return typed(bitsType(1), build.constant(1, value.value ? 1n : 0n));
   if (value.kind === "typed" && value.type.kind === "bool") return typed(bitsType(1), build.boolToBits(single(value)));
-  if (value.kind === "typed" && value.type.kind === "enum") return typed(bitsType(scalarWidth(value.type)), single(value));
-  return cx.wrong("E_TYPE", operand.span, `\`bits\` converts a bool or an enum; \`${cx.text(operand.span)}\` is ${value.kind === "typed" ? typeToString(value.type) : "a number"}`);
+  if (value.kind === "typed" && value.type.kind === "enum")
+    return typed(bitsType(scalarWidth(value.type)), single(value));
+  return cx.wrong(
+    "E_TYPE",
+    operand.span,
+    `\`bits\` converts a bool or an enum; \`${cx.text(operand.span)}\` is ${value.kind === "typed" ? typeToString(value.type) : "a number"}`,
+  );
 }
 
 /** `bool(e)` of one bit. */
@@ -114,7 +147,7 @@ function toBool(cx: Context, node: CallNode): Val {
   if (!arity(cx, node, 1, "bool(e)")) return WRONG;
   const [operand] = node.arguments;
   if (operand === undefined) return WRONG;
-  const value = evaluate(cx, operand, bitsType(1));
+  const value = cx.evaluate(operand, bitsType(1));
   const bit = coerce(cx, value, bitsType(1), operand.span, "`bool`");
   return bit === undefined ? WRONG : typed(BOOL_TYPE, build.bitsToBool(single(bit)));
 }
@@ -125,26 +158,40 @@ function accessible(cx: Context, node: CallNode): Val {
   const [memory, kind, address, bytes] = node.arguments;
   if (memory === undefined || kind === undefined || address === undefined || bytes === undefined) return WRONG;
   const place = placeOf(cx, memory);
-  const base = place.kind === "place" ? readPlace(cx, place.place) : evaluate(cx, memory, undefined);
-  const how: Access | undefined = (["fetch", "load", "store"] as const).find((a) => kind.kind === "name" && kind.name === a);
-  if (how === undefined) cx.report("E_ARGUMENTS", kind.span, `an access is fetch, load or store, not \`${cx.text(kind.span)}\``);
+  const base = place.kind === "place" ? readPlace(cx, place.place) : cx.evaluate(memory, undefined);
+  const how: Access | undefined = (["fetch", "load", "store"] as const).find(
+    (a) => kind.kind === "name" && kind.name === a,
+  );
+  if (how === undefined)
+    cx.report("E_ARGUMENTS", kind.span, `an access is fetch, load or store, not \`${cx.text(kind.span)}\``);
   if (base.kind === "typed" && base.type.kind !== "memory")
     return cx.wrong("E_TYPE", memory.span, `\`${cx.text(memory.span)}\` is ${typeToString(base.type)}, no memory`);
   if (base.kind !== "typed" || base.type.kind !== "memory") return WRONG;
   const addressType = bitsType(base.type.address);
-  const at = coerce(cx, evaluate(cx, address, addressType), addressType, address.span, "an address");
-  const size = evaluate(cx, bytes, undefined);
+  const at = coerce(cx, cx.evaluate(address, addressType), addressType, address.span, "an address");
+  const size = cx.evaluate(bytes, undefined);
   if (at === undefined || how === undefined || size.kind === "wrong") return WRONG;
-  const sizes = size.kind === "int" ? build.constant(64, size.value) : size.kind === "typed" && size.type.kind === "bits" ? single(size) : undefined;
-  const term = sizes === undefined ? undefined : bySize(sizes, (n) => build.accessible(single(base), how, single(at), n), 0);
+  const sizes =
+    size.kind === "int"
+      ? build.constant(64, size.value)
+      : size.kind === "typed" && size.type.kind === "bits"
+        ? single(size)
+        : undefined;
+  const term =
+    sizes === undefined ? undefined : bySize(sizes, (n) => build.accessible(single(base), how, single(at), n), 0);
   if (term === undefined)
-    return cx.wrong("E_CONSTANT", bytes.span, `the number of bytes must be a constant from 1 to ${MAX_WIDTH / 8}, or a choice among such constants`);
+    return cx.wrong(
+      "E_CONSTANT",
+      bytes.span,
+      `the number of bytes must be a constant from 1 to ${MAX_WIDTH / 8}, or a choice among such constants`,
+    );
   return typed(BOOL_TYPE, term);
 }
 
 /** `make(n)` for the size that a term of if-then-else over constants chooses. */
 function bySize(size: Term, make: (bytes: number) => Term, depth: number): Term | undefined {
-  if (size.op === "const") return size.value >= 1n && size.value <= BigInt(MAX_WIDTH / 8) ? make(Number(size.value)) : undefined;
+  if (size.op === "const")
+    return size.value >= 1n && size.value <= BigInt(MAX_WIDTH / 8) ? make(Number(size.value)) : undefined;
   const [condition, a, b] = size.args;
   if (size.op === "ite" && condition !== undefined && a !== undefined && b !== undefined && depth < 16) {
     const then = bySize(a, make, depth + 1);
@@ -180,7 +227,13 @@ function typedArguments(
   node.arguments.forEach((argument, i) => {
     const parameter = parameters[i];
     if (parameter === undefined) return;
-    const value = coerce(cx, evaluate(cx, argument, parameter.type), parameter.type, argument.span, `\`${parameter.name}\` of \`${node.callee.name}\``);
+    const value = coerce(
+      cx,
+      cx.evaluate(argument, parameter.type),
+      parameter.type,
+      argument.span,
+      `\`${parameter.name}\` of \`${node.callee.name}\``,
+    );
     if (value !== undefined) values.push(value);
   });
   return values.length === parameters.length ? values : undefined;
@@ -232,36 +285,48 @@ function inline(cx: Context, node: CallNode, f: FunctionDeclaration): Val {
   const open = genericNames(cx, f);
   const values: (Val | undefined)[] = node.arguments.map(() => undefined);
   const uses: (ValueBinding["use"] | undefined)[] = node.arguments.map(() => undefined);
-  // With open widths, arguments that have a width of their own come first: they say what the others' is.
-  const order = node.arguments.map((_, i) => i);
+  // Arguments that have a width of their own say what the open widths are.
   if (open.size > 0) {
-    const isFlexible = node.arguments.map((a) => flexible(cx, a));
-    order.sort((a, b) => Number(isFlexible[a]) - Number(isFlexible[b]) || a - b);
+    node.arguments.forEach((argument, i) => {
+      const parameter = parameters[i];
+      if (parameter === undefined || !mentions(parameter.type, open) || flexible(cx, argument)) return;
+      const probed = cx.probe(() => cx.evaluate(argument, undefined));
+      if (probed.kind === "typed") bindGenerics(parameter.type, probed.type, open, widths);
+    });
   }
-  const types: (NType | undefined)[] = [];
-  for (const i of order) {
-    const argument = node.arguments[i];
+  node.arguments.forEach((argument, i) => {
     const parameter = parameters[i];
-    if (argument === undefined || parameter === undefined) continue;
-    const needsWidth = open.size > 0 && mentions(parameter.type, open) && !bound(parameter.type, open, widths);
-    const type = needsWidth ? undefined : parameterType(cx, f, parameter.type, widths);
+    if (parameter === undefined) return;
+    const isOpen = !bound(parameter.type, open, widths);
+    const type = isOpen ? undefined : parameterType(cx, f, parameter.type, widths);
     const value = argumentValue(cx, argument, type, uses, i);
-    if (needsWidth && value.kind === "typed") bindGenerics(parameter.type, value.type, open, widths);
-    types[i] = type ?? (needsWidth && bound(parameter.type, open, widths) ? parameterType(cx, f, parameter.type, widths) : undefined);
-    const wanted = types[i];
-    if (wanted !== undefined) values[i] = coerce(cx, value, wanted, argument.span, `\`${parameter.name.name}\` of \`${f.name}\``) ?? WRONG;
-    else {
-      if (value.kind === "int") cx.report("E_CONTEXT", argument.span, `the width of \`${cx.text(argument.span)}\` is open: write it with its width, as in 32'd1`);
-      else if (value.kind !== "wrong") cx.report("E_TYPE", argument.span, `\`${parameter.name.name}\` of \`${f.name}\` wants bits; \`${cx.text(argument.span)}\` is something else`);
+    const what = `\`${parameter.name.name}\` of \`${f.name}\``;
+    if (type !== undefined) {
+      values[i] = coerce(cx, value, type, argument.span, what) ?? WRONG;
+    } else if (isOpen && value.kind === "int") {
+      values[i] = openWidth(cx, argument);
+    } else {
+      if (isOpen && value.kind !== "wrong")
+        cx.report("E_TYPE", argument.span, `${what} wants bits; \`${cx.text(argument.span)}\` is ${describe(value)}`);
       values[i] = WRONG;
     }
-  }
+  });
   const scope = new Scope(widths);
   parameters.forEach((p, i) => {
     const use = uses[i];
-    scope.define(p.name.name, { kind: "value", value: values[i] ?? WRONG, what: `a parameter of \`${f.name}\``, ...(use === undefined ? {} : { use }) });
+    scope.define(p.name.name, {
+      kind: "value",
+      value: values[i] ?? WRONG,
+      what: `a parameter of \`${f.name}\``,
+      ...(use === undefined ? {} : { use }),
+    });
   });
   return runBody(cx, f, scope, widths);
+}
+
+function openWidth(cx: Context, argument: Expression): Val {
+  const text = cx.text(argument.span);
+  return cx.wrong("E_CONTEXT", argument.span, `the width of \`${text}\` is open: write it with its width, as in 32'd1`);
 }
 
 /** The body of a function in a scope that holds its parameters. */
@@ -270,10 +335,10 @@ export function runBody(cx: Context, f: FunctionDeclaration, scope: Scope, width
   const type = result === undefined ? undefined : cx.inUnit(f.unit, widths, () => typeOf(cx, result));
   return cx.inUnit(f.bodyUnit, new Scope(scope), () => {
     if (result === undefined) {
-      execute(cx, f.body);
+      cx.execute(f.body);
       return NONE;
     }
-    const value = evaluateBlock(cx, f.body, type);
+    const value = cx.evaluateBlock(f.body, type);
     if (type === undefined) return WRONG;
     if (value.kind === "none" && cx.dead) return WRONG;
     const last = f.body.statements.at(-1);
@@ -281,14 +346,20 @@ export function runBody(cx: Context, f: FunctionDeclaration, scope: Scope, width
   });
 }
 
-function argumentValue(cx: Context, argument: Expression, type: NType | undefined, uses: (ValueBinding["use"] | undefined)[], i: number): Val {
+function argumentValue(
+  cx: Context,
+  argument: Expression,
+  type: NType | undefined,
+  uses: (ValueBinding["use"] | undefined)[],
+  i: number,
+): Val {
   const binding = argument.kind === "name" ? cx.scope.get(argument.name) : undefined;
   if (binding?.kind === "value" && binding.use !== undefined) {
     // An operand passed on: how the function uses it counts.
     uses[i] = binding.use;
     return binding.value;
   }
-  return evaluate(cx, argument, type);
+  return cx.evaluate(argument, type);
 }
 
 function parameterType(cx: Context, f: FunctionDeclaration, type: TypeNode, widths: Scope): NType | undefined {
@@ -301,6 +372,7 @@ function mentions(type: TypeNode, names: ReadonlySet<string>): boolean {
 }
 
 function bound(type: TypeNode, names: ReadonlySet<string>, widths: Scope): boolean {
-  if (type.kind === "bits") return type.width.kind !== "name" || !names.has(type.width.name) || widths.get(type.width.name) !== undefined;
+  if (type.kind === "bits")
+    return type.width.kind !== "name" || !names.has(type.width.name) || widths.get(type.width.name) !== undefined;
   return type.kind !== "file" || bound(type.element, names, widths);
 }

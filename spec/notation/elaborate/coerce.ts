@@ -21,7 +21,11 @@ export function coerce(cx: Context, value: Val, type: NType, span: Span, what: s
     case "wrong":
       return undefined;
     case "none":
-      cx.report("E_VALUE", span, `\`${cx.text(span)}\` gives no value; ${what} needs one of type ${typeToString(type)}`);
+      cx.report(
+        "E_VALUE",
+        span,
+        `\`${cx.text(span)}\` gives no value; ${what} needs one of type ${typeToString(type)}`,
+      );
       return undefined;
     case "truth":
       if (type.kind === "bool") return typed(BOOL_TYPE, build.bool(value.value));
@@ -66,12 +70,18 @@ function reportMismatch(cx: Context, found: NType, wanted: NType, span: Span, wh
       found.width < wanted.width
         ? `widen with sext(${text}) or zext(${text})`
         : `take a slice, as in (${text})[${wanted.width - 1}:0]`;
-    cx.report("E_WIDTH", span, `\`${text}\` is bits(${found.width}) and ${what} wants bits(${wanted.width}); ${remedy}`);
+    cx.report(
+      "E_WIDTH",
+      span,
+      `\`${text}\` is bits(${found.width}) and ${what} wants bits(${wanted.width}); ${remedy}`,
+    );
     return;
   }
   let remedy = "";
-  if (wanted.kind === "bool" && found.kind === "bits") remedy = found.width === 1 ? `; write bool(${text})` : `; compare it: ${text} != 0`;
-  else if (wanted.kind === "bits" && found.kind === "bool") remedy = `; write ${wanted.width === 1 ? "bits" : "zext"}(${text})`;
+  if (wanted.kind === "bool" && found.kind === "bits")
+    remedy = found.width === 1 ? `; write bool(${text})` : `; compare it: ${text} != 0`;
+  else if (wanted.kind === "bits" && found.kind === "bool")
+    remedy = `; write ${wanted.width === 1 ? "bits" : "zext"}(${text})`;
   else if (wanted.kind === "bits" && found.kind === "enum") remedy = `; write bits(${text})`;
   else if (found.kind === "array" && wanted.kind !== "array") remedy = "; choose an element with [index]";
   else if (found.kind === "memory" && wanted.kind === "bits") remedy = "; read it with [address, bytes]";
@@ -88,7 +98,11 @@ function trapAs(cx: Context, value: TypedValue, from: TrapType, to: TrapType, sp
   for (const trap of from.table.traps) {
     const other = to.table.traps.find((t) => t.name === trap.name);
     if (other === undefined || !sameParameters(trap, other)) {
-      cx.report("E_TRAP", span, `\`${trap.name}\` is no trap of the machine that this is a trap of, or has other parameters; say which trap it stands for`);
+      cx.report(
+        "E_TRAP",
+        span,
+        `\`${trap.name}\` is no trap of the machine that this is a trap of, or has other parameters; say which trap it stands for`,
+      );
       return undefined;
     }
     const is = build.eq(code, build.constant(codeWidth(from.table), BigInt(trap.code)));

@@ -3,7 +3,7 @@ import type { Raise } from "../../../refinement/machine.js";
 import { FALSE, and } from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import type { Code, Diagnostics } from "../diagnostics.js";
-import type { Span } from "../syntax/ast.js";
+import type { Block, Expression, Span } from "../syntax/ast.js";
 import { Scope } from "./scope.js";
 import { Store } from "./store.js";
 import { type NType, leaves } from "./types.js";
@@ -28,9 +28,25 @@ export interface Budget {
 export type Assigned =
   | undefined
   | { readonly value: Term }
-  | { readonly condition: Term; readonly then: Assigned; readonly otherwise: Assigned };
+  | { readonly condition: Term; readonly taken: Assigned; readonly otherwise: Assigned };
+
+export interface ContextOptions {
+  /** The state to start from; the state before unless given. */
+  readonly store?: Store;
+  readonly tracked?: string | undefined;
+  readonly budget?: Budget;
+  readonly parent?: Context;
+}
+
+/** The elaborator's parts, which call each other: an expression holds blocks, and a block holds expressions. */
+export interface Elaborator {
+  expression(cx: Context, node: Expression, hint: NType | undefined): Val;
+  blockValue(cx: Context, block: Block, hint: NType | undefined): Val;
+  block(cx: Context, block: Block): void;
+}
 
 export class Context {
+  private readonly elaborator: Elaborator;
   readonly world: World;
   readonly diagnostics: Diagnostics;
   readonly permissions: Permissions;
@@ -49,17 +65,21 @@ export class Context {
   depth = 0;
   /** State has no value here: in a constant, a width. */
   withoutState = false;
+  /** Names of operand fields of all instructions, in the body of one. */
+  fields: ReadonlySet<string> | undefined = undefined;
   readonly typesInProgress: Set<string>;
   readonly constantsInProgress: Set<string>;
   private cells = 0;
 
   constructor(
+    elaborator: Elaborator,
     world: World,
     diagnostics: Diagnostics,
     unit: Unit,
     permissions: Permissions,
-    options: { store?: Store; tracked?: string | undefined; budget?: Budget; parent?: Context } = {},
+    options: ContextOptions = {},
   ) {
+    this.elaborator = elaborator;
     this.world = world;
     this.diagnostics = diagnostics;
     this.unit = unit;
@@ -70,6 +90,29 @@ export class Context {
     this.tracked = options.tracked;
     this.scope = new Scope();
     this.store = options.store ?? stateStore(world);
+  }
+
+  /** What an expression is worth; `hint` is the type that its place wants, for what has no type of its own. */
+  evaluate(node: Expression, hint: NType | undefined): Val {
+    return this.elaborator.expression(this, node, hint);
+  }
+
+  /** Runs a block whose last line is its value. */
+  evaluateBlock(block: Block, hint: NType | undefined): Val {
+    return this.elaborator.blockValue(this, block, hint);
+  }
+
+  /** Runs a block in a scope of its own. */
+  execute(block: Block): void {
+    this.elaborator.block(this, block);
+  }
+
+  /** A context for a declaration in another string, over the same world and budget. */
+  declared(unit: Unit, permissions: Permissions): Context {
+    return new Context(this.elaborator, this.world, this.diagnostics, unit, permissions, {
+      budget: this.budget,
+      parent: this,
+    });
   }
 
   step(): void {
@@ -83,7 +126,7 @@ export class Context {
   }
 
   report(code: Code, span: Span, message: string): void {
-    this.diagnostics.report(code, this.unit.source.place(span.start), message);
+    this.diagnostics.reportOnce(code, this.unit.source.place(span.start), message);
   }
 
   /** The text of a part of the current string, on one line and not too long. */
@@ -124,6 +167,24 @@ export class Context {
     }
   }
 
+  /** Runs `body` and forgets what it did: only its result, a type, is wanted. */
+  probe<T>(body: () => T): T {
+    const { store, conditions, dead, raises, assigned } = this;
+    const choices = this.permissions.choices?.list.length ?? 0;
+    this.store = new Store(store);
+    this.raises = [];
+    try {
+      return body();
+    } finally {
+      this.store = store;
+      this.conditions = conditions;
+      this.dead = dead;
+      this.raises = raises;
+      this.assigned = assigned;
+      this.permissions.choices?.list.splice(choices);
+    }
+  }
+
   /** A new cell for a `var`, holding `terms`. */
   cell(type: NType, terms: readonly Term[]): string {
     const key = `%${this.cells++}`;
@@ -138,7 +199,6 @@ export class Context {
 /** A store in which every state variable has the value of the state before. */
 export function stateStore(world: World): Store {
   const store = new Store();
-  for (const declaration of world.state.values())
-    for (const [key, term] of declaration.terms) store.set(key, term);
+  for (const declaration of world.state.values()) for (const [key, term] of declaration.terms) store.set(key, term);
   return store;
 }

@@ -4,10 +4,9 @@ import { unreachable } from "../../../refinement/errors.js";
 import { didYouMean } from "../diagnostics.js";
 import type { Span, TypeNode } from "../syntax/ast.js";
 import { coerce } from "./coerce.js";
-import { Context } from "./context.js";
-import { evaluateConstant } from "./expressions.js";
+import type { Context } from "./context.js";
+import { evaluateConstant } from "./constants.js";
 import { Scope } from "./scope.js";
-import { evaluateBlock } from "./statements.js";
 import { MAX_COUNT, MAX_WIDTH, type NType, leaves } from "./types.js";
 import { type Val, WRONG } from "./value.js";
 import { PURE } from "./world.js";
@@ -45,7 +44,11 @@ export function typeOf(cx: Context, node: TypeNode): NType | undefined {
       const count = bounded(cx, node.count, MAX_COUNT, "the number of elements");
       if (element === undefined || count === undefined) return undefined;
       if (element.kind === "trap" || leaves(element).some((l) => l.type.kind === "file" || l.type.kind === "memory")) {
-        cx.report("E_TYPE", node.span, "the elements of a file are scalars or records of scalars; use several files, or a wider index");
+        cx.report(
+          "E_TYPE",
+          node.span,
+          "the elements of a file are scalars or records of scalars; use several files, or a wider index",
+        );
         return undefined;
       }
       return { kind: "array", count, element };
@@ -57,7 +60,12 @@ export function typeOf(cx: Context, node: TypeNode): NType | undefined {
   }
 }
 
-function bounded(cx: Context, node: Parameters<typeof evaluateConstant>[1], most: number, what: string): number | undefined {
+function bounded(
+  cx: Context,
+  node: Parameters<typeof evaluateConstant>[1],
+  most: number,
+  what: string,
+): number | undefined {
   const value = evaluateConstant(cx, node, what);
   if (value === undefined) return undefined;
   if (value < 1n || value > BigInt(most)) {
@@ -85,7 +93,12 @@ export function namedType(cx: Context, name: string, span: Span): NType | undefi
   }
   const declaration = world.types.get(name);
   if (declaration === undefined) {
-    cx.report("E_UNKNOWN", span, `unknown type \`${name}\`${didYouMean(name, [...world.types.keys(), "bool", "bits", "bytes", "enum", "record"])}`);
+    if (world.broken.has(name) || world.incomplete) return undefined;
+    cx.report(
+      "E_UNKNOWN",
+      span,
+      `unknown type \`${name}\`${didYouMean(name, [...world.types.keys(), "bool", "bits", "bytes", "enum", "record"])}`,
+    );
     return undefined;
   }
   if (cx.typesInProgress.has(name)) {
@@ -114,9 +127,10 @@ export function constantValue(cx: Context, name: string, span: Span): Val {
   if (known !== undefined) return known;
   const declaration = world.constants.get(name);
   if (declaration === undefined) return WRONG;
-  if (cx.constantsInProgress.has(name)) return cx.wrong("E_RECURSION", span, `the constant \`${name}\` is defined by itself`);
+  if (cx.constantsInProgress.has(name))
+    return cx.wrong("E_RECURSION", span, `the constant \`${name}\` is defined by itself`);
   cx.constantsInProgress.add(name);
-  const inner = new Context(world, cx.diagnostics, declaration.unit, PURE, { budget: cx.budget, parent: cx });
+  const inner = cx.declared(declaration.unit, PURE);
   inner.withoutState = true;
   const value = evaluateConstantBlock(inner, declaration);
   cx.constantsInProgress.delete(name);
@@ -126,12 +140,15 @@ export function constantValue(cx: Context, name: string, span: Span): Val {
 
 function evaluateConstantBlock(cx: Context, declaration: Parameters<typeof declarationType>[1]): Val {
   const type = declarationType(cx, declaration);
-  const value = evaluateBlock(cx, declaration.block, type);
+  const value = cx.evaluateBlock(declaration.block, type);
   if (type === undefined) return declaration.type === undefined ? value : WRONG;
   return coerce(cx, value, type, declaration.block.span, `the constant \`${declaration.name}\``) ?? WRONG;
 }
 
-function declarationType(cx: Context, declaration: NonNullable<ReturnType<Context["world"]["constants"]["get"]>>): NType | undefined {
+function declarationType(
+  cx: Context,
+  declaration: NonNullable<ReturnType<Context["world"]["constants"]["get"]>>,
+): NType | undefined {
   const { type } = declaration;
   if (type === undefined) return undefined;
   return cx.inUnit(type.unit, new Scope(), () => typeOf(cx, type.node));

@@ -28,13 +28,14 @@ import { calculate, compare } from "./integers.js";
 import { evaluateMatch } from "./match.js";
 import { enumMember, evaluateName } from "./names.js";
 import { firmHint, flexible } from "./operands.js";
+import { faultUnless, memoryAccess, sliceBounds } from "./parts.js";
 import { fileIndex, placeOf, readPlace, unknownField } from "./places.js";
 import { BOOL_TYPE, MAX_WIDTH, type NType, bitsType, fieldLeaves, leaves, typeToString } from "./types.js";
 import { enumType } from "./declarations.js";
-import { type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
+import { type TypedValue, type Val, WRONG, describe, integer, single, typed } from "./value.js";
 
 /** `hint` is the type that the place of the expression wants; only flexible expressions look at it. */
-export function evaluate(cx: Context, node: Expression, hint: NType | undefined): Val {
+export function evaluateExpression(cx: Context, node: Expression, hint: NType | undefined): Val {
   cx.step();
   switch (node.kind) {
     case "literal":
@@ -73,20 +74,14 @@ export function evaluate(cx: Context, node: Expression, hint: NType | undefined)
       return evaluateMatch(cx, node, hint, true);
     case "then":
     case "with":
-      return cx.wrong("E_SYNTAX", node.span, `\`${node.kind}\` belongs to the steps of a refinement and means nothing here`);
+      return cx.wrong(
+        "E_SYNTAX",
+        node.span,
+        `\`${node.kind}\` belongs to the steps of a refinement and means nothing here`,
+      );
     default:
       return unreachable(node);
   }
-}
-
-/** A constant integer, for widths, bounds and counts; `what` needs it. */
-export function evaluateConstant(cx: Context, node: Expression, what: string): bigint | undefined {
-  const value = evaluate(cx, node, undefined);
-  if (value.kind === "int") return value.value;
-  if (value.kind === "wrong") return undefined;
-  if (value.kind === "typed" && value.type.kind === "bits" && value.terms[0]?.op === "const") return value.terms[0].value;
-  cx.report("E_CONSTANT", node.span, `${what} must be a constant; \`${cx.text(node.span)}\` is known only when the machine runs`);
-  return undefined;
 }
 
 function literal(cx: Context, node: LiteralNode): Val {
@@ -105,20 +100,28 @@ function field(cx: Context, node: FieldNode): Val {
       if (type.members.includes(node.field.name)) return enumMember(type, node.field.name);
       const best = nearest(node.field.name, type.members);
       const remedy = best === undefined ? "" : `; did you mean \`${best}\`?`;
-      return cx.wrong("E_UNKNOWN", node.field.span, `${typeToString(type)} has no member \`${node.field.name}\`${remedy}`);
+      return cx.wrong(
+        "E_UNKNOWN",
+        node.field.span,
+        `${typeToString(type)} has no member \`${node.field.name}\`${remedy}`,
+      );
     }
   }
   const place = placeOf(cx, node);
   if (place.kind === "wrong") return WRONG;
   if (place.kind === "place") return readPlace(cx, place.place);
-  const base = evaluate(cx, node.base, undefined);
+  const base = cx.evaluate(node.base, undefined);
   if (base.kind === "wrong") return WRONG;
   if (base.kind === "typed" && base.type.kind === "trap" && node.field.name === "value") {
     const [, value] = base.terms;
     return value === undefined ? WRONG : typed(bitsType(base.type.table.width), value);
   }
   if (base.kind !== "typed" || base.type.kind !== "record")
-    return cx.wrong("E_TYPE", node.base.span, `\`${cx.text(node.base.span)}\` is no record and has no field \`${node.field.name}\``);
+    return cx.wrong(
+      "E_TYPE",
+      node.base.span,
+      `\`${cx.text(node.base.span)}\` is no record and has no field \`${node.field.name}\``,
+    );
   const found = fieldLeaves(base.type, node.field.name);
   if (found === undefined) return unknownField(cx, base.type, node.field.name, node.field.span);
   return { kind: "typed", type: found.type, terms: base.terms.slice(found.from, found.to) };
@@ -128,7 +131,7 @@ function index(cx: Context, node: IndexNode): Val {
   const place = placeOf(cx, node);
   if (place.kind === "wrong") return WRONG;
   if (place.kind === "place") return readPlace(cx, place.place);
-  const base = evaluate(cx, node.base, undefined);
+  const base = cx.evaluate(node.base, undefined);
   if (base.kind === "wrong") return WRONG;
   if (base.kind === "typed" && base.type.kind === "array") {
     const at = fileIndex(cx, node.index, base.type.count, node.base, undefined);
@@ -142,23 +145,29 @@ function index(cx: Context, node: IndexNode): Val {
   }
   if (base.kind === "typed" && base.type.kind === "bits") return bit(cx, node, single(base), base.type.width);
   if (base.kind === "typed" && base.type.kind === "memory")
-    return cx.wrong("E_TYPE", node.span, `say how many bytes of memory: ${cx.text(node.base.span)}[${cx.text(node.index.span)}, 1]`);
-  return cx.wrong("E_TYPE", node.base.span, `\`${cx.text(node.base.span)}\` is ${describe(base)}: there is nothing to choose with [ ]`);
-}
-
-function describe(value: Val): string {
-  if (value.kind === "typed") return typeToString(value.type);
-  if (value.kind === "int") return "a number without a width";
-  return value.kind === "none" ? "no value" : "bool";
+    return cx.wrong(
+      "E_TYPE",
+      node.span,
+      `say how many bytes of memory: ${cx.text(node.base.span)}[${cx.text(node.index.span)}, 1]`,
+    );
+  return cx.wrong(
+    "E_TYPE",
+    node.base.span,
+    `\`${cx.text(node.base.span)}\` is ${describe(base)}: there is nothing to choose with [ ]`,
+  );
 }
 
 /** One bit, by a constant or by a number that the machine computes; past the width it is 0. */
 function bit(cx: Context, node: IndexNode, term: Term, width: number): Val {
-  const at = evaluate(cx, node.index, undefined);
+  const at = cx.evaluate(node.index, undefined);
   if (at.kind === "wrong") return WRONG;
   if (at.kind === "int") {
     if (at.value < 0n || at.value >= BigInt(width))
-      return cx.wrong("E_RANGE", node.index.span, `\`${cx.text(node.base.span)}\` has bits 0 to ${width - 1}; there is no bit ${at.value}`);
+      return cx.wrong(
+        "E_RANGE",
+        node.index.span,
+        `\`${cx.text(node.base.span)}\` has bits 0 to ${width - 1}; there is no bit ${at.value}`,
+      );
     return typed(bitsType(1), build.extract(term, Number(at.value), Number(at.value)));
   }
   if (at.kind !== "typed" || at.type.kind !== "bits")
@@ -169,59 +178,16 @@ function bit(cx: Context, node: IndexNode, term: Term, width: number): Val {
 }
 
 function slice(cx: Context, node: SliceNode): Val {
-  const base = evaluate(cx, node.base, undefined);
+  const base = cx.evaluate(node.base, undefined);
   const bounds = sliceBounds(cx, node, base);
   if (bounds === undefined || base.kind !== "typed") return WRONG;
   return typed(bitsType(bounds.hi - bounds.lo + 1), build.extract(single(base), bounds.hi, bounds.lo));
 }
 
-export function sliceBounds(cx: Context, node: SliceNode, base: Val): { hi: number; lo: number } | undefined {
-  const hi = evaluateConstant(cx, node.hi, "the high bit of a slice");
-  const lo = evaluateConstant(cx, node.lo, "the low bit of a slice");
-  if (base.kind === "wrong" || hi === undefined || lo === undefined) return undefined;
-  const text = cx.text(node.base.span);
-  if (base.kind !== "typed" || base.type.kind !== "bits") {
-    cx.report("E_TYPE", node.base.span, `a slice is taken of bits; \`${text}\` is ${describe(base)}`);
-    return undefined;
-  }
-  if (lo < 0n || hi < lo || hi >= BigInt(base.type.width)) {
-    const remedy = hi < lo ? "the high bit comes first" : `\`${text}\` has bits ${base.type.width - 1} to 0`;
-    cx.report("E_RANGE", node.span, `there is no slice [${hi}:${lo}]: ${remedy}`);
-    return undefined;
-  }
-  return { hi: Number(hi), lo: Number(lo) };
-}
-
-/** Base, address and size of an access to memory. */
-export interface MemoryAccess {
-  readonly memory: Term;
-  readonly address: Term;
-  readonly bytes: number;
-}
-
-export function memoryAccess(cx: Context, node: AccessNode, base: Val): MemoryAccess | undefined {
-  const address = base.kind === "typed" && base.type.kind === "memory" ? bitsType(base.type.address) : undefined;
-  const at = evaluate(cx, node.address, address);
-  const bytes = evaluateConstant(cx, node.bytes, "the number of bytes of an access");
-  if (base.kind === "wrong") return undefined;
-  const text = cx.text(node.base.span);
-  if (base.kind !== "typed" || address === undefined) {
-    cx.report("E_TYPE", node.base.span, `\`${text}\` is ${describe(base)}, no memory; [address, bytes] reads memory only`);
-    return undefined;
-  }
-  const where = coerce(cx, at, address, node.address.span, `an address of \`${text}\``);
-  if (bytes !== undefined && (bytes < 1n || bytes > BigInt(MAX_WIDTH / 8))) {
-    cx.report("E_RANGE", node.bytes.span, `an access is to 1 to ${MAX_WIDTH / 8} bytes, not ${bytes}`);
-    return undefined;
-  }
-  if (where === undefined || bytes === undefined) return undefined;
-  return { memory: single(base), address: single(where), bytes: Number(bytes) };
-}
-
 /** A load; it faults where the memory is a state variable with a trap for loads and the body may raise. */
 function access(cx: Context, node: AccessNode): Val {
   const place = placeOf(cx, node.base);
-  const base = place.kind === "place" ? readPlace(cx, place.place) : evaluate(cx, node.base, undefined);
+  const base = place.kind === "place" ? readPlace(cx, place.place) : cx.evaluate(node.base, undefined);
   const at = memoryAccess(cx, node, base);
   if (at === undefined) return WRONG;
   const state = place.kind === "place" ? place.place.state : undefined;
@@ -229,48 +195,48 @@ function access(cx: Context, node: AccessNode): Val {
   return typed(bitsType(at.bytes * 8), build.load(at.memory, at.address, at.bytes));
 }
 
-export function faultUnless(cx: Context, at: MemoryAccess, kind: "load" | "store", trap: string): void {
-  if (!cx.permissions.raise) return;
-  const declaration = cx.world.trap?.table.traps.find((t) => t.name === trap);
-  if (declaration === undefined) return;
-  const denied = build.not(build.accessible(at.memory, kind, at.address, at.bytes));
-  cx.raise(denied, trap, declaration.parameters.length === 0 ? [] : [at.address]);
-}
-
 function unary(cx: Context, node: UnaryNode, hint: NType | undefined): Val {
   if (node.operator === "!") {
-    const value = evaluate(cx, node.operand, BOOL_TYPE);
+    const value = cx.evaluate(node.operand, BOOL_TYPE);
     if (value.kind === "truth") return { kind: "truth", value: !value.value };
     if (value.kind === "typed" && value.type.kind === "bits")
-      return cx.wrong("E_TYPE", node.operand.span, `\`!\` is for bool and \`${cx.text(node.operand.span)}\` is ${typeToString(value.type)}; write ~ for bits, or compare with 0`);
+      return cx.wrong(
+        "E_TYPE",
+        node.operand.span,
+        `\`!\` is for bool and \`${cx.text(node.operand.span)}\` is ${typeToString(value.type)}; write ~ for bits, or compare with 0`,
+      );
     const term = condition(cx, value, node.operand.span, "`!`");
     return term === undefined ? WRONG : typed(BOOL_TYPE, build.not(term));
   }
-  const value = evaluate(cx, node.operand, hint);
+  const value = cx.evaluate(node.operand, hint);
   if (value.kind === "wrong") return WRONG;
   if (value.kind === "int") return integer(node.operator === "-" ? -value.value : ~value.value);
   if (value.kind !== "typed" || value.type.kind !== "bits") {
     const remedy = node.operator === "~" ? "; write ! for bool" : "";
-    return cx.wrong("E_TYPE", node.operand.span, `\`${node.operator}\` is for bits and \`${cx.text(node.operand.span)}\` is ${describe(value)}${remedy}`);
+    return cx.wrong(
+      "E_TYPE",
+      node.operand.span,
+      `\`${node.operator}\` is for bits and \`${cx.text(node.operand.span)}\` is ${describe(value)}${remedy}`,
+    );
   }
   const term = single(value);
   return typed(value.type, node.operator === "-" ? build.neg(term) : build.bvnot(term));
 }
 
-/** Two operands of one type; a flexible one takes the other's. Raises stay in the order of the text. */
+/** Two operands of one type; a flexible one takes the other's. They are evaluated in the order of the text. */
 function operands(cx: Context, left: Expression, right: Expression, hint: NType | undefined): readonly [Val, Val] {
   if (flexible(cx, left) && !flexible(cx, right)) {
-    const before = cx.raises;
-    cx.raises = [];
-    const r = evaluate(cx, right, hint);
-    const after = cx.raises;
-    cx.raises = before;
-    const l = evaluate(cx, left, r.kind === "typed" ? r.type : hint);
-    cx.raises.push(...after);
-    return [l, r];
+    const probed =
+      left.kind === "literal" || left.kind === "name" ? undefined : cx.probe(() => cx.evaluate(right, hint));
+    if (probed === undefined) {
+      const r = cx.evaluate(right, hint);
+      return [cx.evaluate(left, r.kind === "typed" ? r.type : hint), r];
+    }
+    const l = cx.evaluate(left, probed.kind === "typed" ? probed.type : hint);
+    return [l, cx.evaluate(right, hint)];
   }
-  const l = evaluate(cx, left, hint);
-  const r = evaluate(cx, right, l.kind === "typed" ? l.type : hint);
+  const l = cx.evaluate(left, hint);
+  const r = cx.evaluate(right, l.kind === "typed" ? l.type : hint);
   return [l, r];
 }
 
@@ -288,16 +254,31 @@ function sameWidth(
     const logical: Readonly<Record<string, string>> = { "&": "&&", "|": "||", "^": "!=" };
     const instead = logical[node.operator];
     const isBool = value.kind === "truth" || (value.kind === "typed" && value.type.kind === "bool");
-    const remedy = isBool && instead !== undefined ? `; on bool write ${instead}` : isBool ? "; write bits(…) or zext(…)" : "";
-    cx.report("E_TYPE", operand.span, `\`${node.operator}\` works on bits and \`${cx.text(operand.span)}\` is ${describe(value)}${remedy}`);
+    const remedy =
+      isBool && instead !== undefined ? `; on bool write ${instead}` : isBool ? "; write bits(…) or zext(…)" : "";
+    cx.report(
+      "E_TYPE",
+      operand.span,
+      `\`${node.operator}\` works on bits and \`${cx.text(operand.span)}\` is ${describe(value)}${remedy}`,
+    );
     return undefined;
   }
   const type = l.kind === "typed" ? l.type : r.kind === "typed" ? r.type : undefined;
   if (type?.kind !== "bits") return undefined;
-  if (l.kind === "typed" && r.kind === "typed" && l.type.kind === "bits" && r.type.kind === "bits" && l.type.width !== r.type.width) {
+  if (
+    l.kind === "typed" &&
+    r.kind === "typed" &&
+    l.type.kind === "bits" &&
+    r.type.kind === "bits" &&
+    l.type.width !== r.type.width
+  ) {
     const narrow = l.type.width < r.type.width ? node.left : node.right;
     const text = cx.text(narrow.span);
-    cx.report("E_WIDTH", node.span, `\`${cx.text(node.span)}\` ${verb} bits(${l.type.width}) and bits(${r.type.width}); widen with sext(${text}) or zext(${text})`);
+    cx.report(
+      "E_WIDTH",
+      node.span,
+      `\`${cx.text(node.span)}\` ${verb} bits(${l.type.width}) and bits(${r.type.width}); widen with sext(${text}) or zext(${text})`,
+    );
     return undefined;
   }
   const a = coerce(cx, l, type, node.left.span, `\`${node.operator}\``);
@@ -359,16 +340,25 @@ function arithmeticTerm(operator: ArithmeticNode["operator"], a: Term, b: Term):
 
 /** The amount may have a width of its own: an amount of the width or more gives 0, or the sign. */
 function shift(cx: Context, node: ShiftNode, hint: NType | undefined): Val {
-  const l = evaluate(cx, node.left, hint);
-  const r = evaluate(cx, node.right, l.kind === "typed" ? l.type : undefined);
+  const l = cx.evaluate(node.left, hint);
+  const r = cx.evaluate(node.right, l.kind === "typed" ? l.type : undefined);
   if (l.kind === "wrong" || r.kind === "wrong") return WRONG;
   if (l.kind === "int" && r.kind === "int") return constant(cx, node, l.value, r.value);
   const type = l.kind === "int" ? hint : l.kind === "typed" ? l.type : undefined;
   if (type === undefined && l.kind === "int")
-    return cx.wrong("E_CONTEXT", node.left.span, `the width of \`${cx.text(node.left.span)}\` is open here: write it with its width, as in 32'd1`);
+    return cx.wrong(
+      "E_CONTEXT",
+      node.left.span,
+      `the width of \`${cx.text(node.left.span)}\` is open here: write it with its width, as in 32'd1`,
+    );
   const value = type?.kind === "bits" ? coerce(cx, l, type, node.left.span, `\`${node.operator}\``) : undefined;
   if (type?.kind !== "bits" || value === undefined) {
-    if (type?.kind !== "bits") cx.report("E_TYPE", node.left.span, `\`${node.operator}\` shifts bits and \`${cx.text(node.left.span)}\` is ${describe(l)}`);
+    if (type?.kind !== "bits")
+      cx.report(
+        "E_TYPE",
+        node.left.span,
+        `\`${node.operator}\` shifts bits and \`${cx.text(node.left.span)}\` is ${describe(l)}`,
+      );
     return WRONG;
   }
   const given = r.kind === "int" ? coerce(cx, r, type, node.right.span, "a shift amount") : r;
@@ -378,7 +368,13 @@ function shift(cx: Context, node: ShiftNode, hint: NType | undefined): Val {
   return typed(type, shiftTerm(node.operator, single(value), single(given), type.width, given.type.width));
 }
 
-function shiftTerm(operator: ShiftNode["operator"], value: Term, amount: Term, width: number, amountWidth: number): Term {
+function shiftTerm(
+  operator: ShiftNode["operator"],
+  value: Term,
+  amount: Term,
+  width: number,
+  amountWidth: number,
+): Term {
   const common = Math.max(width, amountWidth);
   const by = build.zext(amount, common);
   switch (operator) {
@@ -400,7 +396,8 @@ function comparison(cx: Context, node: ComparisonNode): Val {
   if (l.kind === "wrong" || r.kind === "wrong") return WRONG;
   if (l.kind === "int" && r.kind === "int") return { kind: "truth", value: compare(node.operator, l.value, r.value) };
   if (node.operator === "==" || node.operator === "!=") {
-    if (l.kind === "truth" && r.kind === "truth") return { kind: "truth", value: (l.value === r.value) === (node.operator === "==") };
+    if (l.kind === "truth" && r.kind === "truth")
+      return { kind: "truth", value: (l.value === r.value) === (node.operator === "==") };
     const equal = equality(cx, node, l, r);
     if (equal === undefined) return WRONG;
     return typed(BOOL_TYPE, node.operator === "==" ? equal : build.not(equal));
@@ -411,7 +408,11 @@ function comparison(cx: Context, node: ComparisonNode): Val {
 }
 
 function equality(cx: Context, node: ComparisonNode, l: Val, r: Val): Term | undefined {
-  if (l.kind === "int" || r.kind === "int" || (l.kind === "typed" && l.type.kind === "bits" && r.kind === "typed" && r.type.kind === "bits")) {
+  if (
+    l.kind === "int" ||
+    r.kind === "int" ||
+    (l.kind === "typed" && l.type.kind === "bits" && r.kind === "typed" && r.type.kind === "bits")
+  ) {
     const pair = sameWidth(cx, node, l, r, "compares");
     return pair === undefined ? undefined : build.eq(pair[0], pair[1]);
   }
@@ -440,7 +441,13 @@ function trapKind(cx: Context, node: ComparisonNode): Val | undefined {
   if (node.right.kind !== "name") return undefined;
   const right = node.right.name;
   const { trap } = cx.world;
-  if (trap === undefined || node.left.kind !== "name" || node.left.name !== "trap" || cx.scope.get("trap") !== undefined) return undefined;
+  if (
+    trap === undefined ||
+    node.left.kind !== "name" ||
+    node.left.name !== "trap" ||
+    cx.scope.get("trap") !== undefined
+  )
+    return undefined;
   const code = right === "none" ? 0 : trap.table.traps.find((t) => t.name === right)?.code;
   if (code === undefined) return undefined;
   const place = placeOf(cx, node.left);
@@ -475,9 +482,10 @@ function comparisonTerm(operator: Exclude<ComparisonNode["operator"], "==" | "!=
 
 /** The right side counts only where the left one leaves it open: its loads fault only there. */
 function logical(cx: Context, node: LogicalNode): Val {
-  const l = evaluate(cx, node.left, BOOL_TYPE);
+  const l = cx.evaluate(node.left, BOOL_TYPE);
   const isAnd = node.operator === "&&";
-  if (l.kind === "truth") return l.value === isAnd ? asBool(cx, evaluate(cx, node.right, BOOL_TYPE), node.right, node.operator) : l;
+  if (l.kind === "truth")
+    return l.value === isAnd ? asBool(cx, cx.evaluate(node.right, BOOL_TYPE), node.right, node.operator) : l;
   const left = condition(cx, l, node.left.span, `\`${node.operator}\``);
   let right: Term | undefined;
   const guard = left === undefined ? build.TRUE : isAnd ? left : build.not(left);
@@ -490,7 +498,7 @@ function logical(cx: Context, node: LogicalNode): Val {
         span: node.right.span,
         flexible: false,
         run: () => {
-          right = condition(cx, evaluate(cx, node.right, BOOL_TYPE), node.right.span, `\`${node.operator}\``);
+          right = condition(cx, cx.evaluate(node.right, BOOL_TYPE), node.right.span, `\`${node.operator}\``);
           return WRONG;
         },
       },
@@ -512,14 +520,22 @@ function asBool(cx: Context, value: Val, node: Expression, operator: string): Va
 
 function concat(cx: Context, node: ConcatNode): Val {
   const parts = [node.left, node.right].map((part): TypedValue | undefined => {
-    const value = evaluate(cx, part, undefined);
+    const value = cx.evaluate(part, undefined);
     if (value.kind === "wrong") return undefined;
     if (value.kind === "int") {
-      cx.report("E_CONTEXT", part.span, `the width of \`${cx.text(part.span)}\` is open in a concatenation: write it with its width, as in 4'd1`);
+      cx.report(
+        "E_CONTEXT",
+        part.span,
+        `the width of \`${cx.text(part.span)}\` is open in a concatenation: write it with its width, as in 4'd1`,
+      );
       return undefined;
     }
     if (value.kind !== "typed" || value.type.kind !== "bits") {
-      cx.report("E_TYPE", part.span, `\`++\` joins bits and \`${cx.text(part.span)}\` is ${describe(value)}; write bits(…)`);
+      cx.report(
+        "E_TYPE",
+        part.span,
+        `\`++\` joins bits and \`${cx.text(part.span)}\` is ${describe(value)}; write bits(…)`,
+      );
       return undefined;
     }
     return value;
@@ -527,13 +543,14 @@ function concat(cx: Context, node: ConcatNode): Val {
   const [a, b] = parts;
   if (a === undefined || b === undefined || a.type.kind !== "bits" || b.type.kind !== "bits") return WRONG;
   const width = a.type.width + b.type.width;
-  if (width > MAX_WIDTH) return cx.wrong("E_RANGE", node.span, `\`++\` gives ${width} bits; there are at most ${MAX_WIDTH}`);
+  if (width > MAX_WIDTH)
+    return cx.wrong("E_RANGE", node.span, `\`++\` gives ${width} bits; there are at most ${MAX_WIDTH}`);
   return typed(bitsType(width), build.concat(single(a), single(b)));
 }
 
 function conditional(cx: Context, node: ConditionalNode, hint: NType | undefined): Val {
-  const test = evaluate(cx, node.condition, BOOL_TYPE);
-  if (test.kind === "truth") return evaluate(cx, test.value ? node.then : node.else, hint);
+  const test = cx.evaluate(node.condition, BOOL_TYPE);
+  if (test.kind === "truth") return cx.evaluate(test.value ? node.then : node.else, hint);
   const term = condition(cx, test, node.condition.span, "the condition of `? :`") ?? build.TRUE;
   const value = alternatives(
     cx,
@@ -543,14 +560,14 @@ function conditional(cx: Context, node: ConditionalNode, hint: NType | undefined
         path: [term],
         span: node.then.span,
         flexible: flexible(cx, node.then),
-        run: (type) => evaluate(cx, node.then, type),
+        run: (type) => cx.evaluate(node.then, type),
       },
       {
         condition: build.TRUE,
         path: [build.not(term)],
         span: node.else.span,
         flexible: flexible(cx, node.else),
-        run: (type) => evaluate(cx, node.else, type),
+        run: (type) => cx.evaluate(node.else, type),
       },
     ],
     firmHint(cx, node, hint),
@@ -575,7 +592,7 @@ function record(cx: Context, node: RecordNode, hint: NType | undefined): Val {
       unknownField(cx, wanted, name.name, name.span);
       right = false;
     }
-    const found = evaluate(cx, value, type);
+    const found = cx.evaluate(value, type);
     const kept =
       type !== undefined
         ? coerce(cx, found, type, value.span, `the field \`${name.name}\``)
@@ -588,7 +605,11 @@ function record(cx: Context, node: RecordNode, hint: NType | undefined): Val {
   if (wanted !== undefined) {
     const absent = wanted.fields.filter((f) => !names.has(f.name)).map((f) => f.name);
     if (absent.length > 0)
-      return cx.wrong("E_TYPE", node.span, `${typeToString(wanted)} has more fields: give a value to ${absent.join(", ")}`);
+      return cx.wrong(
+        "E_TYPE",
+        node.span,
+        `${typeToString(wanted)} has more fields: give a value to ${absent.join(", ")}`,
+      );
   }
   if (!right) return WRONG;
   const fields = wanted?.fields ?? [...values].map(([name, value]) => ({ name, type: value.type }));
@@ -599,6 +620,10 @@ function record(cx: Context, node: RecordNode, hint: NType | undefined): Val {
 
 function openField(cx: Context, found: Val, node: Expression): undefined {
   if (found.kind !== "wrong")
-    cx.report("E_CONTEXT", node.span, `the type of \`${cx.text(node.span)}\` is open here: write a number with its width, as in 32'd1`);
+    cx.report(
+      "E_CONTEXT",
+      node.span,
+      `the type of \`${cx.text(node.span)}\` is open here: write a number with its width, as in 32'd1`,
+    );
   return undefined;
 }

@@ -12,7 +12,9 @@ function bitLength(value: bigint): number {
 }
 
 function checked(value: bigint): IntegerResult {
-  return bitLength(value) > MAX_CONSTANT_BITS + 4 ? { problem: `a constant of more than ${MAX_CONSTANT_BITS} bits` } : { value };
+  return bitLength(value) > MAX_CONSTANT_BITS + 4
+    ? { problem: `a constant of more than ${MAX_CONSTANT_BITS} bits` }
+    : { value };
 }
 
 function floorDivide(a: bigint, b: bigint): bigint {

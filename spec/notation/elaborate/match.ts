@@ -5,9 +5,7 @@ import { didYouMean } from "../diagnostics.js";
 import type { MatchArm, MatchNode } from "../syntax/ast.js";
 import { type Alternative, alternatives } from "./alternatives.js";
 import type { Context } from "./context.js";
-import { evaluate } from "./expressions.js";
 import { firmHint, flexible } from "./operands.js";
-import { evaluateBlock, execute } from "./statements.js";
 import { type NType, typeToString } from "./types.js";
 import { NONE, type Val, WRONG } from "./value.js";
 
@@ -21,16 +19,38 @@ interface Cases {
   name(value: bigint): string;
 }
 
+/** An arm, and when it is taken, the arms before it not being taken; the last one's condition is true. */
+export interface ArmCase {
+  readonly condition: Term;
+  readonly arm: MatchArm;
+}
+
+/** The arms of a `match` as conditions alone, for what is no expression (the steps of a refinement). */
+export function matchCases(cx: Context, node: MatchNode): readonly ArmCase[] | undefined {
+  const subject = cx.evaluate(node.subject, undefined);
+  if (subject.kind !== "typed") return undefined;
+  const cases = casesOf(cx, node, subject.type, subject.terms[0]);
+  const list = cases === undefined ? undefined : arms(cx, node, cases, false);
+  return list?.map((alternative, i) => ({
+    condition: i === list.length - 1 ? build.TRUE : alternative.condition,
+    arm: node.arms[i] ?? { patterns: [], wildcard: true, body: { statements: [], span: node.span }, span: node.span },
+  }));
+}
+
 export function evaluateMatch(cx: Context, node: MatchNode, hint: NType | undefined, wanted: boolean): Val {
-  const subject = evaluate(cx, node.subject, undefined);
+  const subject = cx.evaluate(node.subject, undefined);
   if (subject.kind === "int" || subject.kind === "truth") {
-    return cx.wrong("E_CONTEXT", node.subject.span, `\`${cx.text(node.subject.span)}\` is a constant: its width is open, and there is nothing to choose`);
+    return cx.wrong(
+      "E_CONTEXT",
+      node.subject.span,
+      `\`${cx.text(node.subject.span)}\` is a constant: its width is open, and there is nothing to choose`,
+    );
   }
   const cases = subject.kind === "typed" ? casesOf(cx, node, subject.type, subject.terms[0]) : undefined;
   const list = cases === undefined ? undefined : arms(cx, node, cases, wanted);
   if (list === undefined) {
     // The arms are still looked at, for mistakes of their own.
-    for (const arm of node.arms) wanted ? evaluateBlock(cx, arm.body, hint) : execute(cx, arm.body);
+    for (const arm of node.arms) wanted ? cx.evaluateBlock(arm.body, hint) : cx.execute(arm.body);
     return WRONG;
   }
   return alternatives(cx, list, firmHint(cx, node, hint), wanted, "the other cases of this `match`");
@@ -40,7 +60,13 @@ function casesOf(cx: Context, node: MatchNode, type: NType, term: Term | undefin
   if (term === undefined) return undefined;
   switch (type.kind) {
     case "bool":
-      return { term: build.boolToBits(term), type, count: 2n, value: (c, p) => truth(c, p), name: (v) => String(v === 1n) };
+      return {
+        term: build.boolToBits(term),
+        type,
+        count: 2n,
+        value: (c, p) => truth(c, p),
+        name: (v) => String(v === 1n),
+      };
     case "bits":
       return {
         term,
@@ -68,7 +94,11 @@ function casesOf(cx: Context, node: MatchNode, type: NType, term: Term | undefin
       };
     }
     default:
-      cx.report("E_TYPE", node.subject.span, `\`match\` chooses by an enum, bits or bool; \`${cx.text(node.subject.span)}\` is ${typeToString(type)}`);
+      cx.report(
+        "E_TYPE",
+        node.subject.span,
+        `\`match\` chooses by an enum, bits or bool; \`${cx.text(node.subject.span)}\` is ${typeToString(type)}`,
+      );
       return undefined;
   }
 }
@@ -84,11 +114,14 @@ function number(cx: Context, pattern: MatchArm["patterns"][number], width: numbe
     cx.report("E_MATCH", pattern.span, `the subject is bits(${width}); \`${cx.text(pattern.span)}\` is bool`);
     return undefined;
   }
-  const value = evaluate(cx, pattern, { kind: "bits", width });
+  const value = cx.evaluate(pattern, { kind: "bits", width });
   const given =
     value.kind === "int"
       ? value.value
-      : value.kind === "typed" && value.type.kind === "bits" && value.type.width === width && value.terms[0]?.op === "const"
+      : value.kind === "typed" &&
+          value.type.kind === "bits" &&
+          value.type.width === width &&
+          value.terms[0]?.op === "const"
         ? value.terms[0].value
         : undefined;
   if (value.kind === "wrong") return undefined;
@@ -108,10 +141,15 @@ function member(
 ): bigint | undefined {
   let name: string | undefined;
   if (pattern.kind === "name") name = pattern.name;
-  else if (pattern.kind === "field" && pattern.base.kind === "name" && pattern.base.name === qualifier) name = pattern.field.name;
+  else if (pattern.kind === "field" && pattern.base.kind === "name" && pattern.base.name === qualifier)
+    name = pattern.field.name;
   const index = name === undefined ? -1 : members.indexOf(name);
   if (index >= 0) return BigInt(index);
-  cx.report("E_MATCH", pattern.span, `\`${cx.text(pattern.span)}\` is no member of ${type}${didYouMean(name ?? "", members)}`);
+  cx.report(
+    "E_MATCH",
+    pattern.span,
+    `\`${cx.text(pattern.span)}\` is no member of ${type}${didYouMean(name ?? "", members)}`,
+  );
   return undefined;
 }
 
@@ -124,7 +162,11 @@ function arms(cx: Context, node: MatchNode, cases: Cases, wanted: boolean): read
   let complete = false;
   for (const arm of node.arms) {
     if (complete) {
-      cx.report("E_MATCH", arm.span, `\`${cx.text(arm.span)}\` stands behind \`_\` and is never reached; put \`_\` last`);
+      cx.report(
+        "E_MATCH",
+        arm.span,
+        `\`${cx.text(arm.span)}\` stands behind \`_\` and is never reached; put \`_\` last`,
+      );
       right = false;
       break;
     }
@@ -140,7 +182,8 @@ function arms(cx: Context, node: MatchNode, cases: Cases, wanted: boolean): read
         right = false;
       }
       seen.set(value, arm);
-      if (cases.term.sort.kind === "bits") found.push(build.eq(cases.term, build.constant(cases.term.sort.width, value)));
+      if (cases.term.sort.kind === "bits")
+        found.push(build.eq(cases.term, build.constant(cases.term.sort.width, value)));
     }
     complete = arm.wildcard;
     const condition = build.or(...found, build.FALSE);
@@ -150,8 +193,8 @@ function arms(cx: Context, node: MatchNode, cases: Cases, wanted: boolean): read
       span: valueSpan(arm),
       flexible: isFlexible(cx, arm),
       run: (hint) => {
-        if (wanted) return evaluateBlock(cx, arm.body, hint);
-        execute(cx, arm.body);
+        if (wanted) return cx.evaluateBlock(arm.body, hint);
+        cx.execute(arm.body);
         return NONE;
       },
     });
@@ -159,7 +202,11 @@ function arms(cx: Context, node: MatchNode, cases: Cases, wanted: boolean): read
   }
   if (!right) return undefined;
   if (!complete && BigInt(seen.size) < cases.count) {
-    cx.report("E_MATCH", node.span, `\`match ${cx.text(node.subject.span)}\` does not say what happens for ${missing(cases, seen)}; add the case, or \`_ => …\``);
+    cx.report(
+      "E_MATCH",
+      node.span,
+      `\`match ${cx.text(node.subject.span)}\` does not say what happens for ${missing(cases, seen)}; add the case, or \`_ => …\``,
+    );
     return undefined;
   }
   return list;

@@ -1,6 +1,6 @@
 /** What a name stands for. */
 import * as build from "../../../refinement/terms/build.js";
-import { didYouMean } from "../diagnostics.js";
+import { argumentCount, didYouMean } from "../diagnostics.js";
 import type { Span } from "../syntax/ast.js";
 import type { Context } from "./context.js";
 import { constantValue } from "./declarations.js";
@@ -14,7 +14,8 @@ export function evaluateName(cx: Context, name: string, span: Span, hint: NType 
     const trap = trapByName(hint, name);
     if (trap !== undefined) return trapValue(cx, hint, name, [], span);
   }
-  if (hint?.kind === "enum" && hint.members.includes(name) && !nameHasType(cx, name, hint)) return enumMember(hint, name);
+  if (hint?.kind === "enum" && hint.members.includes(name) && !nameHasType(cx, name, hint))
+    return enumMember(hint, name);
 
   const binding = cx.scope.get(name);
   if (binding?.kind === "value") {
@@ -37,7 +38,19 @@ export function evaluateName(cx: Context, name: string, span: Span, hint: NType 
   if (cx.world.functions.has(name) || cx.world.uninterpreted.has(name))
     return cx.wrong("E_UNKNOWN", span, `\`${name}\` is a function; call it: ${name}(…)`);
   if (cx.world.types.has(name)) return cx.wrong("E_UNKNOWN", span, `\`${name}\` is a type, not a value`);
-  return cx.wrong("E_UNKNOWN", span, `unknown name \`${name}\`${didYouMean(name, knownNames(cx))}`);
+  return unknownName(cx, name, span, "");
+}
+
+/** Reports an unknown name, unless a declaration in error may be to blame. */
+export function unknownName(cx: Context, name: string, span: Span, remedy: string): Val {
+  if (cx.world.broken.has(name) || cx.world.incomplete) return WRONG;
+  if (cx.depth === 0 && cx.fields?.has(name))
+    return cx.wrong(
+      "E_FIELD",
+      span,
+      `no bit of this instruction's encoding defines the field \`${name}\`, which other instructions have`,
+    );
+  return cx.wrong("E_UNKNOWN", span, `unknown name \`${name}\`${didYouMean(name, knownNames(cx)) || remedy}`);
 }
 
 function nameHasType(cx: Context, name: string, type: NType): boolean {
@@ -72,10 +85,14 @@ export function trapByName(type: TrapType, name: string): TrapType["table"]["tra
 export function trapValue(cx: Context, type: TrapType, name: string, args: readonly TypedValue[], span: Span): Val {
   const trap = trapByName(type, name);
   const codeWidth = scalarWidth(type.table.code);
-  if (trap === undefined || trap === "none") return typed(type, build.constant(codeWidth, 0n), build.constant(type.table.width, 0n));
+  if (trap === undefined || trap === "none")
+    return typed(type, build.constant(codeWidth, 0n), build.constant(type.table.width, 0n));
   if (args.length !== trap.parameters.length) {
-    const names = trap.parameters.map((p) => p.name).join(", ");
-    return cx.wrong("E_ARGUMENTS", span, `the trap \`${name}\` takes ${trap.parameters.length} arguments (${names}), not ${args.length}`);
+    return cx.wrong(
+      "E_ARGUMENTS",
+      span,
+      `the trap \`${name}\` takes ${argumentCount(trap.parameters)}, not ${args.length}`,
+    );
   }
   return typed(type, build.constant(codeWidth, BigInt(trap.code)), packTrap(type, args));
 }

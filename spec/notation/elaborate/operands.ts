@@ -15,7 +15,11 @@ export function flexible(cx: Context, node: Expression): boolean {
       return flexibleName(cx, node.name);
     case "call":
       if ((node.callee.name === "sext" || node.callee.name === "zext") && node.arguments.length === 1) return true;
-      return cx.scope.get(node.callee.name) === undefined && isTrap(cx, node.callee.name) && !cx.world.functions.has(node.callee.name);
+      return (
+        cx.scope.get(node.callee.name) === undefined &&
+        isTrap(cx, node.callee.name) &&
+        !cx.world.functions.has(node.callee.name)
+      );
     case "unary":
       return node.operator !== "!" && flexible(cx, node.operand);
     case "arithmetic":

@@ -6,7 +6,6 @@ import { didYouMean } from "../diagnostics.js";
 import type { Expression, Span } from "../syntax/ast.js";
 import { coerce } from "./coerce.js";
 import type { Context } from "./context.js";
-import { evaluate } from "./expressions.js";
 import { type NType, bitsType, fieldLeaves, leaves, typeToString } from "./types.js";
 import { type TypedValue, WRONG, type Val } from "./value.js";
 import type { StateDeclaration } from "./world.js";
@@ -33,14 +32,17 @@ export function placeOf(cx: Context, node: Expression): PlaceResult {
       const binding = cx.scope.get(node.name);
       if (binding !== undefined) {
         if (binding.kind !== "cell") return NO_PLACE;
-        return { kind: "place", place: { root: binding.key, path: "", index: undefined, type: binding.type, state: undefined } };
+        return {
+          kind: "place",
+          place: { root: binding.key, path: "", index: undefined, type: binding.type, state: undefined },
+        };
       }
-      const state = cx.world.state.get(node.name);
-      if (state === undefined) return NO_PLACE;
-      if (cx.withoutState) {
+      if (cx.withoutState && cx.world.stateNames.has(node.name)) {
         cx.report("E_CONSTANT", node.span, `\`${node.name}\` is state; a constant is wanted here`);
         return WRONG;
       }
+      const state = cx.world.state.get(node.name);
+      if (state === undefined) return NO_PLACE;
       return { kind: "place", place: { root: state.name, path: "", index: undefined, type: state.type, state } };
     }
     case "field": {
@@ -53,7 +55,10 @@ export function placeOf(cx: Context, node: Expression): PlaceResult {
       if (type.kind !== "record") return NO_PLACE;
       const field = fieldLeaves(type, node.field.name);
       if (field === undefined) return unknownField(cx, type, node.field.name, node.field.span);
-      return { kind: "place", place: { ...base.place, path: `${base.place.path}.${node.field.name}`, type: field.type } };
+      return {
+        kind: "place",
+        place: { ...base.place, path: `${base.place.path}.${node.field.name}`, type: field.type },
+      };
     }
     case "index": {
       const base = placeOf(cx, node.base);
@@ -88,10 +93,14 @@ export function fileIndex(
     binding.use.files.add(root);
     value = binding.value;
   } else {
-    value = evaluate(cx, node, bitsType(width));
+    value = cx.evaluate(node, bitsType(width));
   }
   if (value.kind === "int" && (value.value < 0n || value.value >= BigInt(count))) {
-    cx.report("E_RANGE", node.span, `\`${cx.text(file.span)}\` has ${count} elements, 0 to ${count - 1}; there is no element ${value.value}`);
+    cx.report(
+      "E_RANGE",
+      node.span,
+      `\`${cx.text(file.span)}\` has ${count} elements, 0 to ${count - 1}; there is no element ${value.value}`,
+    );
     return undefined;
   }
   const index = coerce(cx, value, bitsType(width), node.span, `the index of \`${cx.text(file.span)}\``);

@@ -2,7 +2,7 @@
 import * as build from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { unreachable } from "../../../refinement/errors.js";
-import { didYouMean } from "../diagnostics.js";
+import { argumentCount, didYouMean } from "../diagnostics.js";
 import type {
   AssignStatement,
   Block,
@@ -18,59 +18,70 @@ import { alternatives } from "./alternatives.js";
 import { coerce, condition } from "./coerce.js";
 import { type Context, MAX_UNROLL } from "./context.js";
 import { typeOf } from "./declarations.js";
-import { evaluate, faultUnless, memoryAccess, sliceBounds } from "./expressions.js";
+import { faultUnless, memoryAccess, sliceBounds } from "./parts.js";
 import { evaluateMatch } from "./match.js";
-import { knownNames } from "./names.js";
+import { unknownName } from "./names.js";
 import { type Place, placeOf, readPlace, writePlace } from "./places.js";
 import { BOOL_TYPE, type NType, bitsType, isScalar, scalarSort, scalarWidth, typeToString } from "./types.js";
 import { NONE, type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
 
 /** Runs a block in a scope of its own. */
-export function execute(cx: Context, block: Block): void {
+export function runBlock(cx: Context, block: Block): void {
   cx.scoped(() => {
     for (const statement of block.statements) executeStatement(cx, statement);
   });
 }
 
 /** Runs a block whose last line is its value. */
-export function evaluateBlock(cx: Context, block: Block, hint: NType | undefined): Val {
+export function blockValue(cx: Context, block: Block, hint: NType | undefined): Val {
   return cx.scoped(() => {
     const last = block.statements.at(-1);
     for (const statement of block.statements) if (statement !== last) executeStatement(cx, statement);
-    if (last === undefined) return cx.wrong("E_VALUE", block.span, "an expression is wanted here, and there is nothing");
+    if (last === undefined)
+      return cx.wrong("E_VALUE", block.span, "an expression is wanted here, and there is nothing");
     return lastValue(cx, last, hint);
   });
 }
 
 function lastValue(cx: Context, last: Statement, hint: NType | undefined): Val {
   cx.step();
-  if (last.kind === "expression") return evaluate(cx, last.expression, hint);
+  if (last.kind === "expression") return cx.evaluate(last.expression, hint);
   if (last.kind === "if" && last.else !== undefined) return ifElse(cx, last, hint, true);
   executeStatement(cx, last);
   if (cx.dead) return NONE;
-  return cx.wrong("E_VALUE", last.span, `the last line must be an expression, the value; \`${cx.text(last.span)}\` gives none`);
+  return cx.wrong(
+    "E_VALUE",
+    last.span,
+    `the last line must be an expression, the value; \`${cx.text(last.span)}\` gives none`,
+  );
 }
 
 export function executeStatement(cx: Context, statement: Statement): void {
   cx.step();
   switch (statement.kind) {
     case "let":
-      return executeLet(cx, statement);
+      executeLet(cx, statement);
+      break;
     case "assign":
-      return assign(cx, statement);
+      assign(cx, statement);
+      break;
     case "if":
       ifElse(cx, statement, undefined, false);
-      return;
+      break;
     case "for":
-      return executeFor(cx, statement);
+      executeFor(cx, statement);
+      break;
     case "raise":
-      return raise(cx, statement);
+      raise(cx, statement);
+      break;
     case "choose":
-      return choose(cx, statement);
+      choose(cx, statement);
+      break;
     case "expression":
-      return executeExpression(cx, statement.expression);
+      executeExpression(cx, statement.expression);
+      break;
     default:
-      return unreachable(statement);
+      unreachable(statement);
   }
 }
 
@@ -79,35 +90,59 @@ function executeExpression(cx: Context, node: Expression): void {
     evaluateMatch(cx, node, undefined, false);
     return;
   }
-  const value = evaluate(cx, node, undefined);
+  const value = cx.evaluate(node, undefined);
   if (node.kind === "call" || value.kind === "wrong") return;
-  cx.report("E_VALUE", node.span, `\`${cx.text(node.span)}\` computes a value that nothing uses; assign it, or remove it`);
+  cx.report(
+    "E_VALUE",
+    node.span,
+    `\`${cx.text(node.span)}\` computes a value that nothing uses; assign it, or remove it`,
+  );
 }
 
 function executeLet(cx: Context, node: LetStatement): void {
   const wanted = node.type === undefined ? undefined : typeOf(cx, node.type);
-  let value = evaluate(cx, node.value, wanted);
+  let value = cx.evaluate(node.value, wanted);
   if (wanted !== undefined) value = coerce(cx, value, wanted, node.value.span, `\`${node.name.name}\``) ?? WRONG;
   else if (node.type !== undefined) value = WRONG;
-  if (value.kind === "none") value = cx.wrong("E_VALUE", node.value.span, `\`${cx.text(node.value.span)}\` gives no value for \`${node.name.name}\``);
+  if (value.kind === "none")
+    value = cx.wrong(
+      "E_VALUE",
+      node.value.span,
+      `\`${cx.text(node.value.span)}\` gives no value for \`${node.name.name}\``,
+    );
   if (node.mutable && (value.kind === "int" || value.kind === "truth")) {
     if (value.kind === "truth") value = typed(BOOL_TYPE, build.bool(value.value));
-    else value = cx.wrong("E_CONTEXT", node.value.span, `the width of \`${node.name.name}\` is open: write var ${node.name.name}: bits(32) = …, or the number with its width, as in 32'd1`);
+    else
+      value = cx.wrong(
+        "E_CONTEXT",
+        node.value.span,
+        `the width of \`${node.name.name}\` is open: write var ${node.name.name}: bits(32) = …, or the number with its width, as in 32'd1`,
+      );
   }
   const defined =
     node.mutable && value.kind === "typed"
-      ? cx.scope.define(node.name.name, { kind: "cell", key: cx.cell(value.type, value.terms), type: value.type, state: false })
+      ? cx.scope.define(node.name.name, {
+          kind: "cell",
+          key: cx.cell(value.type, value.terms),
+          type: value.type,
+          state: false,
+        })
       : cx.scope.define(node.name.name, { kind: "value", value, what: node.mutable ? "a `var`" : "a `let`" });
-  if (!defined) cx.report("E_DUPLICATE", node.name.span, `\`${node.name.name}\` is declared twice in one block; choose another name`);
+  if (!defined)
+    cx.report(
+      "E_DUPLICATE",
+      node.name.span,
+      `\`${node.name.name}\` is declared twice in one block; choose another name`,
+    );
 }
 
 /** `if` as a statement, or (last in a block) as a value. */
 function ifElse(cx: Context, node: IfStatement, hint: NType | undefined, wanted: boolean): Val {
-  const test = evaluate(cx, node.condition, BOOL_TYPE);
+  const test = cx.evaluate(node.condition, BOOL_TYPE);
   const run = (block: Block | undefined, type: NType | undefined): Val => {
     if (block === undefined) return NONE;
-    if (wanted) return evaluateBlock(cx, block, type);
-    execute(cx, block);
+    if (wanted) return cx.evaluateBlock(block, type);
+    cx.execute(block);
     return NONE;
   };
   if (test.kind === "truth") return run(test.value ? node.then : node.else, hint);
@@ -141,17 +176,22 @@ function executeFor(cx: Context, node: ForStatement): void {
   for (let i = from; i < to; i++) {
     cx.scoped(() => {
       cx.scope.define(node.variable.name, { kind: "value", value: integer(i), what: "a loop's variable" });
-      execute(cx, node.body);
+      cx.execute(node.body);
     });
   }
 }
 
 function bound(cx: Context, node: Expression): bigint | undefined {
-  const value = evaluate(cx, node, undefined);
+  const value = cx.evaluate(node, undefined);
   if (value.kind === "int") return value.value;
-  if (value.kind === "typed" && value.type.kind === "bits" && value.terms[0]?.op === "const") return value.terms[0].value;
+  if (value.kind === "typed" && value.type.kind === "bits" && value.terms[0]?.op === "const")
+    return value.terms[0].value;
   if (value.kind !== "wrong")
-    cx.report("E_LOOP", node.span, `a loop is unrolled, so its bounds must be constants; \`${cx.text(node.span)}\` is known only when the machine runs`);
+    cx.report(
+      "E_LOOP",
+      node.span,
+      `a loop is unrolled, so its bounds must be constants; \`${cx.text(node.span)}\` is known only when the machine runs`,
+    );
   return undefined;
 }
 
@@ -159,10 +199,15 @@ function raise(cx: Context, node: RaiseStatement): void {
   const { trap } = cx.world;
   const declaration = trap?.table.traps.find((t) => t.name === node.trap.name);
   if (declaration === undefined) {
-    for (const a of node.arguments) evaluate(cx, a, undefined);
+    for (const a of node.arguments) cx.evaluate(a, undefined);
     const known = trap?.table.traps.map((t) => t.name) ?? [];
-    cx.report("E_TRAP", node.trap.span, `no trap \`${node.trap.name}\` is declared${didYouMean(node.trap.name, known)}; declare it under \`traps:\``);
     cx.dead = true;
+    if (cx.world.broken.has(node.trap.name) || cx.world.incomplete) return;
+    cx.report(
+      "E_TRAP",
+      node.trap.span,
+      `no trap \`${node.trap.name}\` is declared${didYouMean(node.trap.name, known) || "; declare it under `traps:`"}`,
+    );
     return;
   }
   if (!cx.permissions.raise) {
@@ -170,8 +215,11 @@ function raise(cx: Context, node: RaiseStatement): void {
     return;
   }
   if (node.arguments.length !== declaration.parameters.length) {
-    const names = declaration.parameters.map((p) => p.name).join(", ");
-    cx.report("E_ARGUMENTS", node.span, `the trap \`${declaration.name}\` takes ${declaration.parameters.length} arguments (${names}), not ${node.arguments.length}`);
+    cx.report(
+      "E_ARGUMENTS",
+      node.span,
+      `the trap \`${declaration.name}\` takes ${argumentCount(declaration.parameters)}, not ${node.arguments.length}`,
+    );
     cx.dead = true;
     return;
   }
@@ -179,7 +227,13 @@ function raise(cx: Context, node: RaiseStatement): void {
   node.arguments.forEach((argument, i) => {
     const parameter = declaration.parameters[i];
     if (parameter === undefined) return;
-    const value = coerce(cx, evaluate(cx, argument, parameter.type), parameter.type, argument.span, `\`${parameter.name}\` of the trap \`${declaration.name}\``);
+    const value = coerce(
+      cx,
+      cx.evaluate(argument, parameter.type),
+      parameter.type,
+      argument.span,
+      `\`${parameter.name}\` of the trap \`${declaration.name}\``,
+    );
     if (value !== undefined) args.push(single(value));
   });
   if (args.length === declaration.parameters.length) cx.raise(build.TRUE, declaration.name, args);
@@ -196,14 +250,20 @@ function choose(cx: Context, node: ChooseStatement): void {
   } else if (type !== undefined && !isScalar(type)) {
     cx.report("E_TYPE", node.type.span, `a choice is of bits, bool or an enum, not ${typeToString(type)}`);
   } else if (type !== undefined) {
-    const taken = choices.list.filter((c) => c.name === node.name.name || c.name.startsWith(`${node.name.name}.`)).length;
+    const taken = choices.list.filter(
+      (c) => c.name === node.name.name || c.name.startsWith(`${node.name.name}.`),
+    ).length;
     const name = taken === 0 ? node.name.name : `${node.name.name}.${taken + 1}`;
     const term = build.variable(`${choices.owner}(${name})`, scalarSort(type));
     choices.list.push({ name, type, term });
     value = typed(type, inRange(type, term));
   }
   if (!cx.scope.define(node.name.name, { kind: "value", value, what: "a choice" }))
-    cx.report("E_DUPLICATE", node.name.span, `\`${node.name.name}\` is declared twice in one block; choose another name`);
+    cx.report(
+      "E_DUPLICATE",
+      node.name.span,
+      `\`${node.name.name}\` is declared twice in one block; choose another name`,
+    );
 }
 
 /** A choice of an enum is one of its members, whatever bits are chosen. */
@@ -220,33 +280,42 @@ function assign(cx: Context, node: AssignStatement): void {
   if (whole.kind === "place") {
     const { place } = whole;
     const allowed = assignable(cx, target, place);
-    const value = coerce(cx, evaluate(cx, node.value, place.type), place.type, node.value.span, `\`${cx.text(target.span)}\``);
+    const value = coerce(
+      cx,
+      cx.evaluate(node.value, place.type),
+      place.type,
+      node.value.span,
+      `\`${cx.text(target.span)}\``,
+    );
     if (allowed && value !== undefined) writePlace(cx, place, value);
     return;
   }
   if (whole.kind === "wrong") {
-    evaluate(cx, node.value, undefined);
+    cx.evaluate(node.value, undefined);
     return;
   }
   const base = part === undefined ? whole : placeOf(cx, part.base);
   if (part === undefined || base.kind !== "place") {
-    evaluate(cx, node.value, undefined);
+    cx.evaluate(node.value, undefined);
     if (base.kind !== "wrong") notAssignable(cx, part?.base ?? target);
     return;
   }
   if (!assignable(cx, part.base, base.place)) {
-    evaluate(cx, node.value, undefined);
+    cx.evaluate(node.value, undefined);
     return;
   }
   switch (part.kind) {
     case "slice":
-      return assignSlice(cx, part, base.place, node.value);
+      assignSlice(cx, part, base.place, node.value);
+      break;
     case "index":
-      return assignBit(cx, part, base.place, node.value);
+      assignBit(cx, part, base.place, node.value);
+      break;
     case "access":
-      return assignMemory(cx, part, base.place, node.value);
+      assignMemory(cx, part, base.place, node.value);
+      break;
     default:
-      return unreachable(part);
+      unreachable(part);
   }
 }
 
@@ -257,7 +326,11 @@ function assignable(cx: Context, node: Expression, place: Place): boolean {
     return false;
   }
   if (!cx.permissions.assign) {
-    cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is state and cannot be assigned here; copy it with \`var\` first`);
+    cx.report(
+      "E_ASSIGN",
+      node.span,
+      `\`${cx.text(node.span)}\` is state and cannot be assigned here; copy it with \`var\` first`,
+    );
     return false;
   }
   return true;
@@ -265,7 +338,8 @@ function assignable(cx: Context, node: Expression, place: Place): boolean {
 
 function notAssignable(cx: Context, node: Expression): void {
   let root = node;
-  while (root.kind === "field" || root.kind === "index" || root.kind === "slice" || root.kind === "access") root = root.base;
+  while (root.kind === "field" || root.kind === "index" || root.kind === "slice" || root.kind === "access")
+    root = root.base;
   if (root.kind !== "name") {
     cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is no place that can be assigned`);
     return;
@@ -279,18 +353,24 @@ function notAssignable(cx: Context, node: Expression): void {
     cx.report("E_ASSIGN", root.span, `\`${name}\` is a constant and cannot be assigned`);
   } else if (binding !== undefined || cx.world.state.has(name)) {
     // The root is assignable and the path through it is not: reading it says what is wrong.
-    const value = evaluate(cx, node, undefined);
-    if (value.kind !== "wrong") cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is no place that can be assigned`);
+    const value = cx.evaluate(node, undefined);
+    if (value.kind !== "wrong")
+      cx.report("E_ASSIGN", node.span, `\`${cx.text(node.span)}\` is no place that can be assigned`);
   } else {
-    cx.report("E_UNKNOWN", root.span, `unknown name \`${name}\`${didYouMean(name, knownNames(cx))}; a new name is declared with \`let\` or \`var\``);
+    unknownName(cx, name, root.span, "; a new name is declared with `let` or `var`");
   }
 }
 
-function assignSlice(cx: Context, node: Extract<Expression, { kind: "slice" }>, place: Place, valueNode: Expression): void {
+function assignSlice(
+  cx: Context,
+  node: Extract<Expression, { kind: "slice" }>,
+  place: Place,
+  valueNode: Expression,
+): void {
   const old = readPlace(cx, place);
   const bounds = sliceBounds(cx, node, old);
   const type = bounds === undefined ? undefined : bitsType(bounds.hi - bounds.lo + 1);
-  const value = evaluate(cx, valueNode, type);
+  const value = cx.evaluate(valueNode, type);
   if (bounds === undefined || type === undefined) return;
   const bits = coerce(cx, value, type, valueNode.span, `\`${cx.text(node.span)}\``);
   if (bits !== undefined) writePlace(cx, place, replaceBits(old, bounds.hi, bounds.lo, single(bits)));
@@ -306,19 +386,34 @@ function replaceBits(old: TypedValue, hi: number, lo: number, bits: Term): Typed
   return typed(old.type, parts.length === 1 ? bits : build.concat(...parts));
 }
 
-function assignBit(cx: Context, node: Extract<Expression, { kind: "index" }>, place: Place, valueNode: Expression): void {
+function assignBit(
+  cx: Context,
+  node: Extract<Expression, { kind: "index" }>,
+  place: Place,
+  valueNode: Expression,
+): void {
   const old = readPlace(cx, place);
-  const value = coerce(cx, evaluate(cx, valueNode, bitsType(1)), bitsType(1), valueNode.span, `\`${cx.text(node.span)}\``);
+  const value = coerce(
+    cx,
+    cx.evaluate(valueNode, bitsType(1)),
+    bitsType(1),
+    valueNode.span,
+    `\`${cx.text(node.span)}\``,
+  );
   const { type } = old;
   if (type.kind !== "bits") {
     // Reading it says what is wrong with it.
-    evaluate(cx, node, undefined);
+    cx.evaluate(node, undefined);
     return;
   }
-  const at = evaluate(cx, node.index, undefined);
+  const at = cx.evaluate(node.index, undefined);
   if (at.kind === "int") {
     if (at.value < 0n || at.value >= BigInt(type.width)) {
-      cx.report("E_RANGE", node.index.span, `\`${cx.text(node.base.span)}\` has bits 0 to ${type.width - 1}; there is no bit ${at.value}`);
+      cx.report(
+        "E_RANGE",
+        node.index.span,
+        `\`${cx.text(node.base.span)}\` has bits 0 to ${type.width - 1}; there is no bit ${at.value}`,
+      );
     } else if (value !== undefined) {
       writePlace(cx, place, replaceBits(old, Number(at.value), Number(at.value), single(value)));
     }
@@ -338,10 +433,15 @@ function assignBit(cx: Context, node: Extract<Expression, { kind: "index" }>, pl
   writePlace(cx, place, typed(type, build.bvor(build.bvand(single(old), build.bvnot(mask)), bit)));
 }
 
-function assignMemory(cx: Context, node: Extract<Expression, { kind: "access" }>, place: Place, valueNode: Expression): void {
+function assignMemory(
+  cx: Context,
+  node: Extract<Expression, { kind: "access" }>,
+  place: Place,
+  valueNode: Expression,
+): void {
   const at = memoryAccess(cx, node, readPlace(cx, place));
   const type = at === undefined ? undefined : bitsType(at.bytes * 8);
-  const value = evaluate(cx, valueNode, type);
+  const value = cx.evaluate(valueNode, type);
   if (at === undefined || type === undefined) return;
   const bits = coerce(cx, value, type, valueNode.span, `\`${cx.text(node.span)}\``);
   if (bits === undefined) return;

@@ -135,7 +135,9 @@ export function sameType(a: NType, b: NType): boolean {
     case "bool":
       return b.kind === "bool";
     case "enum":
-      return b.kind === "enum" && a.members.length === b.members.length && a.members.every((m, i) => m === b.members[i]);
+      return (
+        b.kind === "enum" && a.members.length === b.members.length && a.members.every((m, i) => m === b.members[i])
+      );
     case "memory":
       return b.kind === "memory" && a.address === b.address;
     case "array":

@@ -1,6 +1,6 @@
 /** What an expression elaborates to. */
 import type { Term } from "../../../refinement/terms/term.js";
-import { type NType, leaves } from "./types.js";
+import { type NType, leaves, typeToString } from "./types.js";
 
 /** A value of a known type: a term for each leaf of the type, in order. */
 export interface TypedValue {
@@ -49,4 +49,11 @@ export function single(value: TypedValue): Term {
   const [term] = value.terms;
   if (term === undefined || leaves(value.type).length !== 1) throw new TypeError("a value with one leaf was expected");
   return term;
+}
+
+/** What a value is, for messages. */
+export function describe(value: Val): string {
+  if (value.kind === "typed") return typeToString(value.type);
+  if (value.kind === "int") return "a number without a width";
+  return value.kind === "none" ? "no value" : "bool";
 }

@@ -2,6 +2,7 @@
  * What the strings of a machine can name besides their own locals: state, types, constants, functions, traps. Types and
  * constants are worked out when first asked for, so that their order does not matter.
  */
+import type { Place } from "../../../refinement/errors.js";
 import type { EnumType, Parameter, ScalarType } from "../../../refinement/machine.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import type { Block, Signature, TypeNode } from "../syntax/ast.js";
@@ -17,6 +18,7 @@ export interface Unit {
 
 export interface FunctionDeclaration {
   readonly name: string;
+  readonly place: Place;
   readonly signature: Signature;
   /** Where the signature stands. */
   readonly unit: Unit;
@@ -35,7 +37,11 @@ export interface StateDeclaration {
   readonly name: string;
   readonly type: NType;
   readonly fixed: ReadonlyMap<number, bigint>;
-  readonly faults: { readonly load?: string | undefined; readonly store?: string | undefined; readonly fetch?: string | undefined };
+  readonly faults: {
+    readonly load?: string | undefined;
+    readonly store?: string | undefined;
+    readonly fetch?: string | undefined;
+  };
   /** Flattened variable → the term for its value in the state before. */
   readonly terms: ReadonlyMap<string, Term>;
 }
@@ -55,12 +61,18 @@ export interface ConstantDeclaration {
 
 export interface World {
   readonly state: ReadonlyMap<string, StateDeclaration>;
+  /** Names of all state variables, known before their types are. */
+  readonly stateNames: ReadonlySet<string>;
   readonly types: ReadonlyMap<string, TypeDeclaration>;
   readonly constants: ReadonlyMap<string, ConstantDeclaration>;
   readonly functions: ReadonlyMap<string, FunctionDeclaration>;
   readonly uninterpreted: ReadonlyMap<string, UninterpretedDeclaration>;
   /** The type of `trap`, in a machine with traps. */
   readonly trap: TrapType | undefined;
+  /** Names whose declarations are in error: what mentions them stays silent. */
+  readonly broken: ReadonlySet<string>;
+  /** Declarations may be missing: unknown names are no mistake of those who use them. */
+  readonly incomplete: boolean;
   /** Functions that (transitively) call themselves: reported, and not to be inlined. */
   readonly recursive: ReadonlySet<string>;
   /** Worked-out types and constants; undefined while being worked out. */
@@ -73,11 +85,14 @@ export interface World {
 export function emptyWorld(): World {
   return {
     state: new Map(),
+    stateNames: new Set(),
     types: new Map(),
     constants: new Map(),
     functions: new Map(),
     uninterpreted: new Map(),
     trap: undefined,
+    broken: new Set(),
+    incomplete: false,
     recursive: new Set(),
     knownTypes: new Map(),
     knownConstants: new Map(),

@@ -3,6 +3,7 @@
  * parameters its file sees. Nothing is checked yet beyond the form.
  */
 import type { Place } from "../../../refinement/errors.js";
+import type { Val } from "../elaborate/value.js";
 import type { Unit } from "../elaborate/world.js";
 import type { Block, Signature, TypeNode } from "../syntax/ast.js";
 import type { SourceText } from "../yaml/source-text.js";
@@ -118,6 +119,12 @@ export interface Definition {
   readonly fetch: FetchEntry | undefined;
   readonly next: BlockEntry | undefined;
   readonly registers: readonly RegistersEntry[];
+  /** Names whose declarations are in error: what mentions them stays silent. */
+  readonly broken: ReadonlySet<string>;
+  /** Something is missing that could have declared any name: a base, or the members of an enum. */
+  readonly incomplete: boolean;
+  /** What the file's own strings see. */
+  readonly parameters: ReadonlyMap<string, Val>;
   /** Files read, in order, with their texts, and parameters and edits as text: what the digest is of. */
   readonly digested: readonly string[];
 }

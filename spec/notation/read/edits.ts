@@ -7,6 +7,11 @@ export type Edit =
   | { readonly kind: "function"; readonly name: string; readonly text: SourceText }
   | { readonly kind: "text"; readonly path: readonly string[]; readonly replace: string; readonly text: SourceText };
 
+/** Starts an edit's record. */
+export function outcomeOf(edit: Edit): EditOutcome {
+  return { edit, applied: false, found: undefined };
+}
+
 /** How an edit fared: nothing to edit yet, done, or not found exactly once. */
 export interface EditOutcome {
   readonly edit: Edit;
@@ -50,7 +55,10 @@ function editScalar(scalar: YamlScalar, outcome: EditOutcome): YamlScalar {
     outcome.applied = true;
     return replaced(scalar, edit.text);
   }
-  const words = edit.replace.trim().split(/\s+/).filter((w) => w !== "");
+  const words = edit.replace
+    .trim()
+    .split(/\s+/)
+    .filter((w) => w !== "");
   if (words.length === 0) {
     outcome.found = 0;
     return scalar;

@@ -1,12 +1,12 @@
 /** Machine files → one definition: a file, what it extends, its parameters. */
 import type { Place } from "../../../refinement/errors.js";
 import { type Diagnostics, didYouMean } from "../diagnostics.js";
-import { Context } from "../elaborate/context.js";
-import { evaluateBlock } from "../elaborate/statements.js";
+import { newContext } from "../elaborate/elaborator.js";
 import { type Val, WRONG, integer } from "../elaborate/value.js";
 import { PURE, type Unit, emptyWorld } from "../elaborate/world.js";
 import type { Files } from "../files.js";
 import { textAt } from "../yaml/source-text.js";
+import { validate } from "../schema/validate.js";
 import { type Yaml, type YamlMapping, type YamlScalar, get, readYaml } from "../yaml/tree.js";
 import type {
   BlockEntry,
@@ -23,8 +23,8 @@ import type {
   UninterpretedEntry,
 } from "./definition.js";
 import { type EditOutcome, applyEdits } from "./edits.js";
-import { directoryOf, findMachine, isPath, join } from "./paths.js";
-import { Reader, kindOf } from "./reader.js";
+import { directoryOf, findMachine, isPath, pathOf } from "./paths.js";
+import { Reader } from "./reader.js";
 
 export type ParameterValue = bigint | number | boolean;
 
@@ -55,29 +55,40 @@ const MAX_EXTENDS = 32;
 
 type Parameters = ReadonlyMap<string, Val>;
 
+/** A parameter's value from outside, and where it is given. */
+export interface GivenParameter {
+  readonly value: Val;
+  readonly place: Place;
+}
+export type Given = ReadonlyMap<string, GivenParameter>;
+
+/** Values for parameters that stand in no machine's file. */
+export function parametersFrom(given: Readonly<Record<string, ParameterValue>>, place: Place): Given {
+  return new Map(
+    Object.entries(given).map(([name, value]): [string, GivenParameter] => {
+      const constant: Val = typeof value === "boolean" ? { kind: "truth", value } : integer(BigInt(value));
+      return [name, { value: constant, place }];
+    }),
+  );
+}
+
 /** Collects a machine's text; `outcomes` tell how the edits fared. Undefined where the file itself cannot be read. */
 export async function readMachineFile(
   files: Files,
   path: string,
-  given: Readonly<Record<string, ParameterValue>>,
+  given: Given,
   outcomes: readonly EditOutcome[],
   diagnostics: Diagnostics,
 ): Promise<Definition | undefined> {
   const collector = new Collector(files, outcomes, diagnostics);
-  const nowhere: Place = { file: path, line: 1, column: 1 };
-  const parameters = new Map(Object.entries(given).map(([name, value]) => [name, parameterOf(value)] as const));
-  const root = await collector.file(path, nowhere, parameters, new Map(), []);
+  const root = await collector.file(path, { file: path, line: 1, column: 1 }, given, new Map(), []);
   if (root === undefined) return undefined;
-  for (const [name, value] of Object.entries(given)) collector.digested.push(`parameter ${name}=${value}`);
+  collector.digested.push(`parameters ${signatureOf(given)}`);
   for (const { edit } of outcomes) {
     const where = edit.kind === "function" ? edit.name : `${edit.path.join(".")} ${edit.replace}`;
     collector.digested.push(`edit ${where} ${edit.text.text}`);
   }
   return collector.definition(root, path);
-}
-
-function parameterOf(value: ParameterValue): Val {
-  return typeof value === "boolean" ? { kind: "truth", value } : integer(BigInt(value));
 }
 
 class Collector {
@@ -100,6 +111,8 @@ class Collector {
   private next: BlockEntry | undefined;
   private readonly registers: RegistersEntry[] = [];
   private readonly declared = new Map<string, Map<string, Place>>();
+  private readonly broken = new Set<string>();
+  private incomplete = false;
 
   constructor(files: Files, outcomes: readonly EditOutcome[], diagnostics: Diagnostics) {
     this.files = files;
@@ -120,7 +133,8 @@ class Collector {
       file,
       place: root.place,
       partial: reader.boolean(get(root, "partial"), "`partial`") ?? false,
-      decoder: decoder === undefined ? undefined : { name: reader.text(decoder, "`decoder`") ?? "", place: decoder.place },
+      decoder:
+        decoder === undefined ? undefined : { name: reader.text(decoder, "`decoder`") ?? "", place: decoder.place },
       types: this.types,
       constants: this.constants,
       state: this.state,
@@ -133,6 +147,9 @@ class Collector {
       fetch: this.fetch,
       next: this.next,
       registers: this.registers,
+      broken: this.broken,
+      incomplete: this.incomplete,
+      parameters: this.loaded.get(this.files.absolute(file))?.exported ?? new Map(),
       digested: this.digested,
     };
   }
@@ -141,7 +158,7 @@ class Collector {
   async file(
     path: string,
     from: Place,
-    given: Parameters,
+    given: Given,
     inherited: Parameters,
     stack: readonly string[],
   ): Promise<YamlMapping | undefined> {
@@ -154,13 +171,11 @@ class Collector {
     this.digested.push(read.text);
     const yaml = readYaml(path, read.text, this.diagnostics);
     if (yaml === undefined) return undefined;
+    validate("machine", yaml, this.diagnostics);
     const edited = applyEdits(yaml, this.outcomes);
     const root = this.reader.mapping(edited, "a machine file", MACHINE_KEYS);
     if (root === undefined) return undefined;
-    if (get(root, "machine") === undefined) {
-      this.diagnostics.report("E_STRUCTURE", root.place, "a machine file begins with `machine: name`");
-      return undefined;
-    }
+    if (get(root, "machine") === undefined) return undefined;
     const environment = new Map(inherited);
     const own = this.parameters(root, given, inherited);
     for (const [name, value] of own) environment.set(name, value);
@@ -171,14 +186,18 @@ class Collector {
     return root;
   }
 
-  private parameters(root: YamlMapping, given: Parameters, inherited: Parameters): Parameters {
+  private parameters(root: YamlMapping, given: Given, inherited: Parameters): Parameters {
     const own = new Map<string, Val>();
     for (const { key, value } of this.reader.entries(get(root, "parameters"), "`parameters`")) {
-      own.set(key.text, given.get(key.text) ?? this.parameter(value, key, new Map([...inherited, ...own])));
+      own.set(key.text, given.get(key.text)?.value ?? this.parameter(value, key, new Map([...inherited, ...own])));
     }
-    for (const name of given.keys()) {
+    for (const [name, { place }] of given) {
       if (own.has(name)) continue;
-      this.diagnostics.report("E_PARAMETER", root.place, `this machine has no parameter \`${name}\`${didYouMean(name, own.keys())}`);
+      this.diagnostics.report(
+        "E_PARAMETER",
+        place,
+        `this machine has no parameter \`${name}\`${didYouMean(name, own.keys())}`,
+      );
     }
     return own;
   }
@@ -189,16 +208,26 @@ class Collector {
     const scalar = this.reader.scalar(node, `the parameter \`${key.text}\``);
     const block = this.reader.block(scalar);
     if (scalar === undefined || block === undefined) return WRONG;
-    const cx = new Context(emptyWorld(), this.diagnostics, { source: scalar.source, parameters: seen }, PURE);
-    const value = evaluateBlock(cx, block, undefined);
+    const cx = newContext(emptyWorld(), this.diagnostics, { source: scalar.source, parameters: seen }, PURE);
+    const value = cx.evaluateBlock(block, undefined);
     if (value.kind === "int" || value.kind === "truth" || value.kind === "wrong") return value;
-    if (value.kind === "typed" && value.type.kind === "bool" && value.terms[0]?.op === "const") return { kind: "truth", value: value.terms[0].value === 1n };
-    return cx.wrong("E_PARAMETER", block.span, `a parameter is a whole number or a bool, not \`${cx.text(block.span)}\``);
+    if (value.kind === "typed" && value.type.kind === "bool" && value.terms[0]?.op === "const")
+      return { kind: "truth", value: value.terms[0].value === 1n };
+    return cx.wrong(
+      "E_PARAMETER",
+      block.span,
+      `a parameter is a whole number or a bool, not \`${cx.text(block.span)}\``,
+    );
   }
 
   // ---- extends
 
-  private async bases(root: YamlMapping, path: string, environment: Map<string, Val>, stack: readonly string[]): Promise<void> {
+  private async bases(
+    root: YamlMapping,
+    path: string,
+    environment: Map<string, Val>,
+    stack: readonly string[],
+  ): Promise<void> {
     const node = get(root, "extends");
     if (node === undefined) return;
     const list = node.kind === "sequence" ? node.items : [node];
@@ -209,7 +238,7 @@ class Collector {
     }
   }
 
-  private base(node: Yaml): { reference: YamlScalar; given: (seen: Parameters) => Parameters } | undefined {
+  private base(node: Yaml): { reference: YamlScalar; given: (seen: Parameters) => Given } | undefined {
     if (node.kind === "scalar") {
       const reference = this.reader.scalar(node, "`extends`");
       return reference === undefined ? undefined : { reference, given: () => new Map() };
@@ -217,40 +246,56 @@ class Collector {
     const mapping = this.reader.mapping(node, "`extends`", ["base", "with"]);
     if (mapping === undefined) return undefined;
     const reference = this.reader.scalar(get(mapping, "base"), "`base`");
-    if (reference === undefined) {
-      this.diagnostics.report("E_STRUCTURE", mapping.place, "`extends` needs a `base`: a machine's name or path");
-      return undefined;
-    }
+    if (reference === undefined) return undefined;
     const entries = this.reader.entries(get(mapping, "with"), "`with`");
-    return { reference, given: (seen) => new Map(entries.map((e) => [e.key.text, this.parameter(e.value, e.key, seen)] as const)) };
+    return {
+      reference,
+      given: (seen) => new Map(entries.map((e) => [e.key.text, { value: this.parameter(e.value, e.key, seen), place: e.key.place }] as const)),
+    };
   }
 
   private async extend(
     reference: YamlScalar,
-    given: Parameters,
+    given: Given,
     path: string,
     environment: Map<string, Val>,
     stack: readonly string[],
   ): Promise<void> {
     const folder = directoryOf(path);
-    const target = isPath(reference.text) ? join(folder, reference.text) : await findMachine(this.files, folder, reference.text);
+    const target = isPath(reference.text)
+      ? pathOf(folder, reference.text)
+      : await findMachine(this.files, folder, reference.text);
     if (target === undefined) {
-      this.diagnostics.report("E_FILE", reference.place, `no machine \`${reference.text}\`: there is no ${reference.text}.yaml beside this file or below spec/`);
+      this.diagnostics.report(
+        "E_FILE",
+        reference.place,
+        `no machine \`${reference.text}\`: there is no ${reference.text}.yaml beside this file or below spec/`,
+      );
+      this.incomplete = true;
       return;
     }
     const key = this.files.absolute(target);
     if (stack.includes(key) || stack.length > MAX_EXTENDS) {
-      this.diagnostics.report("E_EXTENDS", reference.place, `\`${reference.text}\` extends itself, directly or through others; remove one \`extends\``);
+      this.diagnostics.report(
+        "E_EXTENDS",
+        reference.place,
+        `\`${reference.text}\` extends itself, directly or through others; remove one \`extends\``,
+      );
+      this.incomplete = true;
       return;
     }
     const before = this.loaded.get(key);
     if (before !== undefined) {
       if (before.given !== signatureOf(given))
-        this.diagnostics.report("E_EXTENDS", reference.place, `\`${reference.text}\` is extended twice, with different parameters`);
+        this.diagnostics.report(
+          "E_EXTENDS",
+          reference.place,
+          `\`${reference.text}\` is extended twice, with different parameters`,
+        );
       for (const [name, value] of before.exported) environment.set(name, value);
       return;
     }
-    await this.file(target, reference.place, given, environment, stack);
+    if ((await this.file(target, reference.place, given, environment, stack)) === undefined) this.incomplete = true;
     for (const [name, value] of this.loaded.get(key)?.exported ?? []) environment.set(name, value);
   }
 
@@ -265,7 +310,11 @@ class Collector {
     }
     const first = names.get(name);
     if (first !== undefined) {
-      this.diagnostics.report("E_DUPLICATE", place, `\`${name}\` is declared already, at ${first.file}:${first.line}; rename or remove one`);
+      this.diagnostics.reportOnce(
+        "E_DUPLICATE",
+        place,
+        `\`${name}\` is declared already, at ${first.file}:${first.line}; rename or remove one`,
+      );
       return false;
     }
     names.set(name, place);
@@ -279,20 +328,30 @@ class Collector {
       const scalar = reader.scalar(value, `the type \`${key.text}\``);
       const node = reader.type(scalar);
       if (!this.name(key) || !this.declare("type", key.text, key.place)) continue;
-      if (scalar !== undefined && node !== undefined) this.types.push({ name: key.text, place: key.place, node, unit: unit(scalar) });
+      if (scalar !== undefined && node !== undefined) {
+        this.types.push({ name: key.text, place: key.place, node, unit: unit(scalar) });
+      } else {
+        // It may have declared any of its words, as the members of an enum.
+        for (const word of [key.text, ...words(scalar?.text ?? "")]) this.broken.add(word);
+      }
     }
     for (const { key, value } of reader.entries(get(root, "constants"), "`constants`")) this.constant(key, value, unit);
     for (const { key, value } of reader.entries(get(root, "state"), "`state`")) this.stateVariable(key, value, unit);
-    for (const { key, value } of reader.entries(get(root, "functions"), "`functions`")) this.functionEntry(key, value, unit);
+    for (const { key, value } of reader.entries(get(root, "functions"), "`functions`"))
+      this.functionEntry(key, value, unit);
     this.uninterpretedEntries(get(root, "uninterpreted"), unit);
     for (const { key, value } of reader.entries(get(root, "traps"), "`traps`")) this.trap(key, value, unit);
     this.initial(get(root, "init"), unit);
     for (const { key, value } of reader.entries(get(root, "registers"), "`registers`")) {
-      const names = reader.list(value, `the names of \`${key.text}\``).map((n) => reader.text(n, "a register's name") ?? "");
+      const names = reader
+        .list(value, `the names of \`${key.text}\``)
+        .map((n) => reader.text(n, "a register's name") ?? "");
       this.registers.push({ file: key.text, place: key.place, names });
     }
-    for (const { key, value } of reader.entries(get(root, "instructions"), "`instructions`")) this.instruction(key, value, unit);
-    for (const { key, value } of reader.entries(get(root, "transitions"), "`transitions`")) this.transition(key, value, unit);
+    for (const { key, value } of reader.entries(get(root, "instructions"), "`instructions`"))
+      this.instruction(key, value, unit);
+    for (const { key, value } of reader.entries(get(root, "transitions"), "`transitions`"))
+      this.transition(key, value, unit);
     this.fetchEntry(get(root, "fetch"), unit);
     const next = this.block(get(root, "next"), "`next`", unit);
     if (next !== undefined) this.next = next;
@@ -300,7 +359,11 @@ class Collector {
 
   private name(key: YamlScalar): boolean {
     if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key.text)) return true;
-    this.diagnostics.report("E_SYNTAX", key.place, `\`${key.text}\` is no name: letters, digits and _, not a digit first`);
+    this.diagnostics.report(
+      "E_SYNTAX",
+      key.place,
+      `\`${key.text}\` is no name: letters, digits and _, not a digit first`,
+    );
     return false;
   }
 
@@ -316,28 +379,42 @@ class Collector {
     const body = this.block(value, `the constant \`${key.text}\``, unit);
     if (signature === undefined || !this.declare("constant", signature.name.name, key.place)) return;
     const type = signature.result === undefined ? undefined : { node: signature.result, unit: unit(key) };
-    if (body !== undefined) this.constants.push({ name: signature.name.name, place: key.place, type, block: body.block, unit: body.unit });
+    const { name } = signature.name;
+    if (body !== undefined) this.constants.push({ name, place: key.place, type, block: body.block, unit: body.unit });
+    else this.broken.add(name);
   }
 
   private stateVariable(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
     const { reader } = this;
-    const mapping = value.kind === "mapping" ? reader.mapping(value, `the state variable \`${key.text}\``, ["type", "fixed", "faults", "doc"]) : undefined;
+    const mapping =
+      value.kind === "mapping"
+        ? reader.mapping(value, `the state variable \`${key.text}\``, ["type", "fixed", "faults", "doc"])
+        : undefined;
     const written = mapping === undefined ? value : get(mapping, "type");
-    if (written === undefined) this.diagnostics.report("E_STRUCTURE", value.place, `the state variable \`${key.text}\` needs a \`type\``);
     const scalar = reader.scalar(written, `the type of \`${key.text}\``);
     const node = reader.type(scalar);
     if (key.text === "trap") {
-      this.diagnostics.report("E_DUPLICATE", key.place, "`trap` is what every machine with traps has without declaring it; choose another name");
+      this.diagnostics.report(
+        "E_DUPLICATE",
+        key.place,
+        "`trap` is what every machine with traps has without declaring it; choose another name",
+      );
       return;
     }
     if (!this.name(key) || !this.declare("state", key.text, key.place)) return;
     const fixed = mapping === undefined ? [] : reader.entries(get(mapping, "fixed"), "`fixed`");
-    const faults = mapping === undefined ? undefined : reader.mapping(get(mapping, "faults"), "`faults`", ["fetch", "load", "store"]);
+    const faults =
+      mapping === undefined
+        ? undefined
+        : reader.mapping(get(mapping, "faults"), "`faults`", ["fetch", "load", "store"]);
     const fault = (access: "fetch" | "load" | "store"): Partial<Record<typeof access, YamlScalar>> => {
       const trap = faults === undefined ? undefined : reader.scalar(get(faults, access), `the trap of a ${access}`);
       return trap === undefined ? {} : { [access]: trap };
     };
-    if (scalar === undefined || node === undefined) return;
+    if (scalar === undefined || node === undefined) {
+      this.broken.add(key.text);
+      return;
+    }
     this.state.push({
       name: key.text,
       place: key.place,
@@ -353,8 +430,13 @@ class Collector {
 
   private functionEntry(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
     const entry = readFunction(this.reader, key, value, unit);
-    if (entry === undefined || !this.declare("function", entry.name, key.place)) return;
+    if (entry === undefined) {
+      this.broken.add(headOf(key.text));
+      return;
+    }
+    if (!this.declare("function", entry.name, key.place)) return;
     if (entry.body !== undefined) this.functions.push({ ...entry, body: entry.body });
+    else this.broken.add(entry.name);
   }
 
   private uninterpretedEntries(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
@@ -365,11 +447,19 @@ class Collector {
         : this.reader.entries(node, "`uninterpreted`");
     for (const { key, value } of items) {
       const signature = this.reader.signature(key);
+      if (key !== undefined && signature === undefined) this.broken.add(headOf(key.text));
       if (key === undefined || signature === undefined) continue;
-      const scalar = value === undefined || (value.kind === "scalar" && value.value === null) ? undefined : this.reader.scalar(value, "the type of the result");
+      const scalar =
+        value === undefined || (value.kind === "scalar" && value.value === null)
+          ? undefined
+          : this.reader.scalar(value, "the type of the result");
       const result = this.reader.type(scalar);
       if (signature.result === undefined && scalar === undefined) {
-        this.diagnostics.report("E_STRUCTURE", key.place, `\`${signature.name.name}\` needs the type of its result: \`${key.text}: bits(32)\``);
+        this.diagnostics.report(
+          "E_STRUCTURE",
+          key.place,
+          `\`${signature.name.name}\` needs the type of its result: \`${key.text}: bits(32)\``,
+        );
         continue;
       }
       if (!this.declare("function", signature.name.name, key.place)) continue;
@@ -387,20 +477,35 @@ class Collector {
     const signature = this.reader.signature(key);
     const empty = value.kind === "scalar" && value.value === null;
     const cause = empty ? undefined : this.reader.integer(value, `the cause of \`${key.text}\``);
-    if (signature === undefined) return;
+    if (signature === undefined) {
+      this.broken.add(headOf(key.text));
+      return;
+    }
     const { name } = signature.name;
-    if (signature.result !== undefined) this.diagnostics.report("E_STRUCTURE", key.place, `the trap \`${name}\` has no result type; its value is its cause number`);
+    if (signature.result !== undefined)
+      this.diagnostics.report(
+        "E_STRUCTURE",
+        key.place,
+        `the trap \`${name}\` has no result type; its value is its cause number`,
+      );
     if (name === "none") {
       this.diagnostics.report("E_DUPLICATE", key.place, "`none` means that there is no trap; choose another name");
       return;
     }
     if (!this.declare("trap", name, key.place)) return;
-    this.traps.push({ name, place: key.place, signature, unit: unit(key), cause: cause === undefined ? undefined : Number(cause) });
+    this.traps.push({
+      name,
+      place: key.place,
+      signature,
+      unit: unit(key),
+      cause: cause === undefined ? undefined : Number(cause),
+    });
   }
 
   private initial(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
     if (node === undefined) return;
-    const items = node.kind === "sequence" ? node.items : node.kind === "mapping" ? node.entries.map((e) => e.value) : [node];
+    const items =
+      node.kind === "sequence" ? node.items : node.kind === "mapping" ? node.entries.map((e) => e.value) : [node];
     for (const item of items) {
       const entry = this.block(item, "`init`", unit);
       if (entry !== undefined) this.init.push(entry);
@@ -413,10 +518,13 @@ class Collector {
     if (!this.declare("instruction", key.text, key.place) || mapping === undefined) return;
     const encoding = get(mapping, "encoding");
     const execute = get(mapping, "execute");
-    if (execute === undefined) this.diagnostics.report("E_STRUCTURE", key.place, `the instruction \`${key.text}\` needs \`execute\`: what it does`);
     const operands = get(mapping, "operands");
     if (encoding === undefined && operands === undefined)
-      this.diagnostics.report("E_STRUCTURE", key.place, `the instruction \`${key.text}\` needs an \`encoding\`, or \`operands\` where a library decodes`);
+      this.diagnostics.report(
+        "E_STRUCTURE",
+        key.place,
+        `the instruction \`${key.text}\` needs an \`encoding\`, or \`operands\` where a library decodes`,
+      );
     const row = reader.scalar(encoding, `the encoding of \`${key.text}\``);
     this.instructions.push({
       name: key.text,
@@ -437,7 +545,6 @@ class Collector {
     const { name } = signature.name;
     if (!this.declare("transition", name, key.place)) return;
     const effect = get(mapping, "effect");
-    if (effect === undefined) this.diagnostics.report("E_STRUCTURE", key.place, `the transition \`${name}\` needs an \`effect\``);
     this.transitions.push({
       name,
       place: key.place,
@@ -453,7 +560,6 @@ class Collector {
     if (mapping === undefined) return;
     const length = get(mapping, "length");
     const from = get(mapping, "from");
-    if (from === undefined) this.diagnostics.report("E_STRUCTURE", mapping.place, "`fetch` needs `from`: where the word stands, as in mem[pc, 4]");
     this.fetch = {
       place: mapping.place,
       from: this.block(from, "`from`", unit),
@@ -489,8 +595,17 @@ export function readFunction(
   };
 }
 
-function signatureOf(given: Parameters): string {
-  return [...given].map(([name, v]) => `${name}=${v.kind === "int" || v.kind === "truth" ? v.value : v.kind}`).join(",");
+function words(text: string): readonly string[] {
+  return text.match(/[A-Za-z_]\w*/g) ?? [];
 }
 
-export { kindOf };
+/** The name that a signature in error declares, as far as one can tell. */
+function headOf(signature: string): string {
+  return /^\s*([A-Za-z_]\w*)/.exec(signature)?.[1] ?? signature;
+}
+
+function signatureOf(given: Given): string {
+  return [...given]
+    .map(([name, { value: v }]) => `${name}=${v.kind === "int" || v.kind === "truth" ? v.value : v.kind}`)
+    .join(",");
+}

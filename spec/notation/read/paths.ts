@@ -24,12 +24,20 @@ export function normalize(path: string): string {
 
 /** True for what is written as a path rather than as a machine's name. */
 export function isPath(reference: string): boolean {
-  return reference.includes("/") || reference.endsWith(".yaml") || reference.endsWith(".yml");
+  return reference.includes("/") || /\.ya?ml$/.test(reference);
+}
+
+/** Where a path leads from a folder; `.yaml` may be left out. */
+export function pathOf(folder: string, reference: string): string {
+  return join(folder, /\.ya?ml$/.test(reference) ? reference : `${reference}.yaml`);
 }
 
 const DEPTH = 8;
 
-/** `name.yaml` in the folder, or anywhere below the nearest `spec/` above it; undefined if there is none. */
+/**
+ * `name.yaml` in the folder, or anywhere below a `spec/` above it, the nearest first, or among the built-in machines; undefined
+ * if there is none.
+ */
 export async function findMachine(files: Files, folder: string, name: string): Promise<string | undefined> {
   const here = join(folder, `${name}.yaml`);
   if (await files.exists(here)) return here;
@@ -41,9 +49,10 @@ export async function findMachine(files: Files, folder: string, name: string): P
       if (found !== undefined) return found;
     }
     const parent = directoryOf(above);
-    if (parent === above || above === "." || above === "/") return undefined;
+    if (parent === above || above === "." || above === "/") break;
     above = parent;
   }
+  return files.builtIn === undefined ? undefined : search(files, files.builtIn, `${name}.yaml`, DEPTH);
 }
 
 function relative(from: string, to: string): string {

@@ -1,10 +1,13 @@
-/** Reading what is expected out of a YAML tree; what is something else is reported where it stands. */
+/**
+ * Reading what is expected out of a YAML tree. The schema has said before what is something else; what it let pass and this
+ * does not is reported here.
+ */
 import type { Place } from "../../../refinement/errors.js";
 import { type Diagnostics, didYouMean } from "../diagnostics.js";
 import type { Block, Expression, Signature, TypeNode } from "../syntax/ast.js";
 import { type Parsed, parseBlock, parseExpression, parseSignature, parseType } from "../syntax/parser.js";
 import type { SourceText } from "../yaml/source-text.js";
-import type { Yaml, YamlEntry, YamlMapping, YamlScalar } from "../yaml/tree.js";
+import { kindOf, type Yaml, type YamlEntry, type YamlMapping, type YamlScalar } from "../yaml/tree.js";
 
 export class Reader {
   readonly diagnostics: Diagnostics;
@@ -14,19 +17,20 @@ export class Reader {
   }
 
   private structure(place: Place, message: string): undefined {
-    this.diagnostics.report("E_STRUCTURE", place, message);
+    this.diagnostics.reportOnce("E_STRUCTURE", place, message);
     return undefined;
   }
 
   /** A mapping with no keys but `known`. */
   mapping(node: Yaml | undefined, what: string, known?: readonly string[]): YamlMapping | undefined {
     if (node === undefined) return undefined;
-    if (node.kind !== "mapping") return this.structure(node.place, `${what} must be a mapping (\`key: value\` lines), not ${kindOf(node)}`);
+    if (node.kind !== "mapping")
+      return this.structure(node.place, `${what} must be a mapping (\`key: value\` lines), not ${kindOf(node)}`);
     if (known !== undefined) {
       for (const { key } of node.entries) {
         if (known.includes(key.text)) continue;
         const list = didYouMean(key.text, known) || `; known are ${known.join(", ")}`;
-        this.diagnostics.report("E_KEY", key.place, `${what} has no key \`${key.text}\`${list}`);
+        this.diagnostics.reportOnce("E_KEY", key.place, `${what} has no key \`${key.text}\`${list}`);
       }
     }
     return node;
@@ -41,7 +45,8 @@ export class Reader {
   /** A string, or a number or boolean as written. */
   scalar(node: Yaml | undefined, what: string): YamlScalar | undefined {
     if (node === undefined) return undefined;
-    if (node.kind !== "scalar" || node.value === null) return this.structure(node.place, `${what} must be a string, not ${kindOf(node)}`);
+    if (node.kind !== "scalar" || node.value === null)
+      return this.structure(node.place, `${what} must be a string, not ${kindOf(node)}`);
     return node;
   }
 
@@ -86,22 +91,8 @@ export class Reader {
 
   private parsed<N>(source: SourceText, result: Parsed<N>): N | undefined {
     if (result.ok) return result.node;
-    for (const { code, offset, message } of result.problems) this.diagnostics.report(code, source.place(offset), message);
+    for (const { code, offset, message } of result.problems)
+      this.diagnostics.report(code, source.place(offset), message);
     return undefined;
-  }
-}
-
-export function kindOf(node: Yaml): string {
-  switch (node.kind) {
-    case "mapping":
-      return "a mapping";
-    case "sequence":
-      return "a list";
-    case "scalar":
-      return node.value === null ? "nothing" : `\`${node.text.length > 40 ? `${node.text.slice(0, 37)}…` : node.text}\``;
-    default: {
-      const never: never = node;
-      return never;
-    }
   }
 }

@@ -82,9 +82,17 @@ const Signed = signed.map(([name, pattern]) =>
   binary(name, name === "<<" ? pattern : new RegExp(pattern.source + WORD_END)),
 );
 /** Operators written without the suffix that says unsigned or signed: parsed, then reported. */
-const Unsigned = ([[">>", />>/], ["<=", /<=/], [">=", />=/], ["<", /</], [">", />/], ["/", /\//], ["%", /%/]] as const).map(
-  ([name, pattern]) => binary(name, pattern),
-);
+const Unsigned = (
+  [
+    [">>", />>/],
+    ["<=", /<=/],
+    [">=", />=/],
+    ["<", /</],
+    [">", />/],
+    ["/", /\//],
+    ["%", /%/],
+  ] as const
+).map(([name, pattern]) => binary(name, pattern));
 
 export const Not = createToken({ name: "!", pattern: /!/ });
 export const Tilde = createToken({ name: "~", pattern: /~/ });
@@ -189,7 +197,9 @@ export function tokenize(text: string): Tokens {
       if (token.tokenType === NewLine && !endsStatement(kept.at(-1), next, open.at(-1))) continue;
       // Several in a row are one.
       if (kept.at(-1)?.tokenType === Separator) continue;
-      kept.push(token.tokenType === Separator ? token : { ...token, tokenType: Separator, tokenTypeIdx: separatorIndex() });
+      kept.push(
+        token.tokenType === Separator ? token : { ...token, tokenType: Separator, tokenTypeIdx: separatorIndex() },
+      );
       continue;
     }
     if (openers.has(token.tokenType)) {

@@ -72,11 +72,11 @@ class NotationParser extends EmbeddedActionsParser {
         buildNotAllInputParsedMessage: ({ firstRedundant }) => `${show(firstRedundant)} does not belong here`,
         buildNoViableAltMessage: ({ actual }) => {
           const [first] = actual;
-          return first === undefined ? "unexpected end" : `${show(first)} cannot stand here`;
+          return first === undefined || first.tokenType === EOF ? "something is missing at the end" : `${show(first)} cannot stand here`;
         },
         buildEarlyExitMessage: ({ actual }) => {
           const [first] = actual;
-          return first === undefined ? "unexpected end" : `${show(first)} cannot stand here`;
+          return first === undefined || first.tokenType === EOF ? "something is missing at the end" : `${show(first)} cannot stand here`;
         },
       },
     });
@@ -106,8 +106,8 @@ class NotationParser extends EmbeddedActionsParser {
   }
 
   private span(start: Span | IToken): Span {
-    const end = this.LA(0).endOffset;
-    return { start: "start" in start ? start.start : start.startOffset, end: (end ?? 0) + 1 };
+    const last = this.LA(0);
+    return { start: "start" in start ? start.start : start.startOffset, end: last.startOffset + last.image.length };
   }
 
   private name(token: IToken): NameNode {
@@ -172,7 +172,11 @@ class NotationParser extends EmbeddedActionsParser {
     });
     return this.ACTION((): Expression => {
       const chained = (o: OperatorToken): void =>
-        this.problem("E_SYNTAX", o.start, `comparisons do not chain: put parentheses around one side of \`${o.operator}\`, or join two comparisons with \`&&\``);
+        this.problem(
+          "E_SYNTAX",
+          o.start,
+          `comparisons do not chain: put parentheses around one side of \`${o.operator}\`, or join two comparisons with \`&&\``,
+        );
       return buildBinary(operands, operators, chained) ?? first;
     });
   });
@@ -182,7 +186,11 @@ class NotationParser extends EmbeddedActionsParser {
     const meant = unsuffixed.get(token.image);
     if (meant === undefined) return { operator: token.image, ...span };
     const [unsigned, signed] = meant;
-    this.problem("E_SIGN", span.start, `\`${token.image}\` does not say whether its operands are signed: write \`${unsigned}\` (unsigned) or \`${signed}\` (signed)`);
+    this.problem(
+      "E_SIGN",
+      span.start,
+      `\`${token.image}\` does not say whether its operands are signed: write \`${unsigned}\` (unsigned) or \`${signed}\` (signed)`,
+    );
     return { operator: unsigned, ...span };
   }
 
@@ -203,7 +211,12 @@ class NotationParser extends EmbeddedActionsParser {
     return this.ACTION(
       (): Expression =>
         operators.reduceRight<Expression>(
-          (node, { operator, start }) => ({ kind: "unary", operator, operand: node, span: { start, end: node.span.end } }),
+          (node, { operator, start }) => ({
+            kind: "unary",
+            operator,
+            operand: node,
+            span: { start, end: node.span.end },
+          }),
           operand,
         ),
     );
@@ -281,7 +294,12 @@ class NotationParser extends EmbeddedActionsParser {
         ALT: () => {
           const token = this.CONSUME(T.Number_);
           return this.ACTION(
-            (): Expression => ({ kind: "literal", value: number(token.image), width: undefined, span: tokenSpan(token) }),
+            (): Expression => ({
+              kind: "literal",
+              value: number(token.image),
+              width: undefined,
+              span: tokenSpan(token),
+            }),
           );
         },
       },
@@ -621,7 +639,8 @@ class NotationParser extends EmbeddedActionsParser {
         return { kind: "bool", span };
       case "enum": {
         if (members === undefined || members.length === 0) return wrong("`enum` needs its members: `enum { a, b }`");
-        if (members.some((m) => m.type !== undefined)) return wrong("members of an `enum` have no types; did you mean `record`?");
+        if (members.some((m) => m.type !== undefined))
+          return wrong("members of an `enum` have no types; did you mean `record`?");
         return { kind: "enum", members: members.map((m) => m.name), span };
       }
       case "record": {
@@ -666,7 +685,7 @@ class NotationParser extends EmbeddedActionsParser {
 }
 
 function tokenSpan(token: IToken): Span {
-  return { start: token.startOffset, end: (token.endOffset ?? token.startOffset) + 1 };
+  return { start: token.startOffset, end: token.startOffset + token.image.length };
 }
 
 function unaryOperator(token: IToken): UnaryOperator {

@@ -14,12 +14,14 @@ function* doubleQuoted(source: string, from: number, to: number): Generator<numb
       if (!BLANK.test(c)) yield i;
       continue;
     }
-    const escape = source[i + 1] ?? "";
-    const digits = escape === "x" ? 2 : escape === "u" ? 4 : escape === "U" ? 8 : 0;
+    const escaped = source[i + 1] ?? "";
+    const digits = escaped === "x" ? 2 : escaped === "u" ? 4 : escaped === "U" ? 8 : 0;
     if (digits > 0) {
-      const value = String.fromCodePoint(Math.min(0x10ffff, Number.parseInt(source.slice(i + 2, i + 2 + digits), 16) || 0));
+      const value = String.fromCodePoint(
+        Math.min(0x10ffff, Number.parseInt(source.slice(i + 2, i + 2 + digits), 16) || 0),
+      );
       for (const unit of value.split("")) if (!BLANK.test(unit)) yield i;
-    } else if (!/[\sntrvfLPN_]/.test(escape)) {
+    } else if (!/[\sntrvfLPN_]/.test(escaped)) {
       yield i;
     }
     i += 1 + digits;

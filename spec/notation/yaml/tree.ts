@@ -54,6 +54,24 @@ export function get(mapping: YamlMapping, key: string): Yaml | undefined {
   return mapping.entries.find((e) => e.key.text === key)?.value;
 }
 
+/** What a node is, for messages. */
+export function kindOf(node: Yaml): string {
+  switch (node.kind) {
+    case "mapping":
+      return "a mapping";
+    case "sequence":
+      return "a list";
+    case "scalar":
+      return node.value === null
+        ? "nothing"
+        : `\`${node.text.length > 40 ? `${node.text.slice(0, 37)}…` : node.text}\``;
+    default: {
+      const never: never = node;
+      return never;
+    }
+  }
+}
+
 /** The tree of a file, or undefined if it is no YAML; what is wrong goes to `diagnostics`. */
 export function readYaml(file: string, text: string, diagnostics: Diagnostics): Yaml | undefined {
   const lines = new Lines(file, text);
@@ -78,15 +96,21 @@ export function readYaml(file: string, text: string, diagnostics: Diagnostics): 
     diagnostics.report("E_NESTING", start, "the file is nested too deeply");
     return undefined;
   }
-  const problems = [...document.errors, ...document.warnings];
-  for (const problem of problems) reportYaml(problem, lines, prepared, diagnostics);
-  if (document.errors.some((e) => e.code !== "DUPLICATE_KEY")) return undefined;
+  const problems = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  // One mistake of form makes YAML stumble over everything behind it: of those only the first is told.
+  const first = problems.find((p) => !INDEPENDENT.has(p.code));
+  for (const problem of problems)
+    if (problem === first || INDEPENDENT.has(problem.code)) reportYaml(problem, lines, prepared, diagnostics);
+  if (problems.some((p) => p.code !== "DUPLICATE_KEY")) return undefined;
   return new Converter(document, lines, prepared, diagnostics).convert();
 }
 
+const INDEPENDENT: ReadonlySet<string> = new Set(["DUPLICATE_KEY", "BLOCK_AS_IMPLICIT_KEY", "TAG_RESOLVE_FAILED"]);
+
 function reportYaml(problem: YAMLError, lines: Lines, prepared: Prepared, diagnostics: Diagnostics): void {
   const place = lines.place(prepared.original(problem.pos[0]));
-  const quote = "a string that contains `: ` or ` #` must be quoted, or written under `|` on lines of its own";
+  const quote =
+    "quote a string that contains `: ` or ` #` (between { and } also one with [ ] or a comma), or write it under `|`";
   switch (problem.code) {
     case "DUPLICATE_KEY":
       diagnostics.report("E_DUPLICATE", place, "this key stands twice in one mapping; rename or remove one");
@@ -95,11 +119,11 @@ function reportYaml(problem: YAMLError, lines: Lines, prepared: Prepared, diagno
       diagnostics.report("E_YAML", place, `YAML reads a mapping where there can be none: ${quote}`);
       return;
     case "TAG_RESOLVE_FAILED":
-      diagnostics.report("E_YAML", place, "tags (`!name`) have no meaning here; remove it");
+      diagnostics.report("E_YAML", place, "YAML takes what begins with `!` for a tag, which has no meaning here; quote the string");
       return;
     default: {
       const message = problem.message.split("\n")[0] ?? problem.message;
-      diagnostics.report("E_YAML", place, `not YAML: ${message} (${quote})`);
+      diagnostics.report("E_YAML", place, `this is no YAML (${message}); ${quote}`);
     }
   }
 }
@@ -166,7 +190,11 @@ class Converter {
     }
     if (isSeq<ParsedNode>(node)) {
       const start = node.range?.[0] ?? fallback;
-      return { kind: "sequence", items: node.items.map((n) => this.node(n, start, depth + 1)), place: this.place(start) };
+      return {
+        kind: "sequence",
+        items: node.items.map((n) => this.node(n, start, depth + 1)),
+        place: this.place(start),
+      };
     }
     if (isScalar(node)) return this.scalar(node, fallback);
     return this.empty(fallback);

@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import { Simulator } from "../../../refinement/compile/simulator.js";
 import { stepAny } from "../../../refinement/execute/concrete.js";
 import type { State } from "../../../refinement/execute/state.js";
-import type { Machine } from "../../../refinement/machine.js";
+import type { Machine, StateVariable } from "../../../refinement/machine.js";
 import * as t from "../../../refinement/terms/build.js";
-import { MemoryValue, type Value, valueEquals } from "../../../refinement/terms/value.js";
+import { FileValue, MemoryValue, type Value, valueEquals } from "../../../refinement/terms/value.js";
 import { handmadeRv64 } from "./handmade.js";
-import { Random } from "./random-terms.js";
+import { loadMachine } from "../../../spec/notation/index.js";
+import { Random, randomValue } from "./random-terms.js";
 import { randomState, randomWord } from "./states.js";
 
 /** What differs, in words; undefined where the states are equal. */
@@ -43,10 +44,18 @@ function compare(machine: Machine, simulator: Simulator, state: State, steps: nu
 
 const CASES = 60;
 
-describe("the simulator agrees with the reference evaluator", () => {
-  const machine = handmadeRv64();
+const handmade = handmadeRv64();
+const machines: readonly Machine[] = [
+  handmade,
+  ...(await Promise.all(
+    ["tiny/tiny", "riscv/rv32i", "riscv/rv32im", "riscv/rv64i", "riscv/rv64im"].map((name) => loadMachine(`spec/${name}.yaml`)),
+  )),
+];
+
+describe.each(machines.map((m) => [m.name, m] as const))("the simulator of %s agrees with the reference evaluator", (_, machine) => {
   const simulator = new Simulator(machine);
   const instructions = machine.instructionSet?.instructions ?? [];
+  const width = machine.instructionSet?.wordWidth ?? 0;
 
   it.each(instructions.map((i) => [i.name, i] as const))("%s", (_, instruction) => {
     const random = new Random(instructions.indexOf(instruction));
@@ -59,24 +68,64 @@ describe("the simulator agrees with the reference evaluator", () => {
   it("on words that are no instruction", () => {
     const random = new Random(3);
     for (let i = 0; i < CASES; i++) {
-      const state = randomState(random, machine, random.bits(32));
+      const state = randomState(random, machine, random.bits(width));
       expect(compare(machine, simulator, state, 1)).toBeUndefined();
+    }
+  });
+
+  it("on words one bit away from an instruction", () => {
+    const random = new Random(5);
+    for (let i = 0; i < 2 * CASES; i++) {
+      const word = randomWord(random, random.pick(instructions)) ^ (1n << BigInt(random.below(width)));
+      expect(compare(machine, simulator, randomState(random, machine, word), 1)).toBeUndefined();
     }
   });
 
   it("on random programs, self-modifying ones included", () => {
     const random = new Random(4);
     for (let i = 0; i < 40; i++) {
-      let state = new Map(randomState(random, machine, randomWord(random, random.pick(instructions))));
+      const state = new Map(randomState(random, machine, randomWord(random, random.pick(instructions))));
       const at = state.get("pc");
       let memory = state.get("mem");
-      if (typeof at !== "bigint" || !(memory instanceof MemoryValue)) throw new TypeError();
-      for (let k = 0; k < 24; k++) memory = memory.store(at + BigInt(4 * k - 16), 4, randomWord(random, random.pick(instructions)));
-      state = new Map([...state, ["mem", memory]]);
+      if (typeof at !== "bigint") throw new TypeError();
+      if (memory instanceof MemoryValue) {
+        for (let k = 0; k < 24; k++) memory = memory.store(at + BigInt(4 * k - 16), 4, randomWord(random, random.pick(instructions)));
+        state.set("mem", memory);
+      } else {
+        state.set("rom", new FileValue(Array.from({ length: 16 }, () => randomWord(random, random.pick(instructions)))));
+      }
       expect(compare(machine, simulator, state, 30)).toBeUndefined();
     }
   });
 });
+
+const hosts = await Promise.all(
+  ["interpreter/interpreter", "pipeline/pipeline", "tiny-interpreter/tiny-interpreter", "tiny-pipeline/tiny-pipeline"].map((name) =>
+    loadMachine(`impl/${name}.yaml`),
+  ),
+);
+
+describe("machines without instructions run by their transitions", () => {
+  it.each(hosts.map((m) => [m.name, m] as const))("%s", (_, machine) => {
+    const simulator = new Simulator(machine);
+    const random = new Random(9);
+    for (let i = 0; i < 40; i++) {
+      const state = new Map<string, Value>();
+      for (const v of machine.variables) state.set(v.name, wellFormedValue(random, v));
+      expect(compare(machine, simulator, state, 12)).toBeUndefined();
+    }
+  });
+});
+
+/** Any value that the variable's type allows. */
+function wellFormedValue(random: Random, v: StateVariable): Value {
+  if (v.type.kind === "enum") return BigInt(random.below(v.type.members.length));
+  const value = v.implicit ? 0n : randomValue(random, v.term);
+  if (!(value instanceof FileValue) || v.type.kind !== "file") return value;
+  const { element } = v.type;
+  const members = element.kind === "enum" ? element.members.length : undefined;
+  return new FileValue(value.elements.map((e, i) => v.fixed.get(i) ?? (members === undefined ? e : BigInt(random.below(members)))));
+}
 
 describe("the comparison can fail", () => {
   it.each([

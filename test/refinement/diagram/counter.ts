@@ -44,6 +44,7 @@ const next = state("next", word(2));
 const carry = state("carry", BOOLEAN);
 const ready = state("ready", BOOLEAN);
 const stopped = state("stopped", BOOLEAN);
+const tval = state("tval", word(4));
 const whole = concat(high, low);
 const committed = concat(add(high, zext(boolToBits(carry), 2)), next);
 
@@ -64,7 +65,7 @@ export type Break =
 export function counter(broken: Break = "none"): MachineRefinement {
   const is = (b: Break): boolean => broken === b;
   const host = machine("halves", {
-    state: { low: word(2), high: word(2), next: word(2), carry: BOOLEAN, ready: BOOLEAN, stopped: BOOLEAN },
+    state: { low: word(2), high: word(2), next: word(2), carry: BOOLEAN, ready: BOOLEAN, stopped: BOOLEAN, tval: word(4) },
     initial: and(eq(whole, n(4, is("initial") ? 1 : 0)), not(ready), not(stopped)),
     transitions: {
       prepare: {
@@ -82,6 +83,7 @@ export function counter(broken: Break = "none"): MachineRefinement {
           high: ite(eq(whole, n(4, is("trap") ? 14 : 15)), high, extract(committed, 3, 2)),
           stopped: or(stopped, eq(whole, n(4, is("trap") ? 14 : 15))),
           ready: not(TRUE),
+          tval: is("trap-value") ? zext(low, 4) : whole,
           ...(is("commute") ? { high } : {}),
         },
       },
@@ -93,7 +95,7 @@ export function counter(broken: Break = "none"): MachineRefinement {
     abstraction: {
       count: whole,
       trap: boolToBits(stopped),
-      "trap.value": is("trap-value") ? zext(ite(stopped, low, n(2, 0)), 4) : ite(stopped, whole, n(4, 0)),
+      "trap.value": ite(stopped, tval, n(4, 0)),
     },
     invariant: {
       prepared: implies(ready, and(eq(next, add(low, n(2, 1))), eq(carry, eq(low, n(2, 3))))),
@@ -122,6 +124,7 @@ export function counter(broken: Break = "none"): MachineRefinement {
       carry: not(TRUE),
       ready: not(TRUE),
       stopped: eq(state("trap", word(1)), n(1, 1)),
+      tval: state("trap.value", word(4)),
     },
   });
 }

@@ -1,0 +1,104 @@
+import { writeFile } from "node:fs/promises";
+import type { Command } from "commander";
+import type { ProgramSource, RunResult } from "../../refinement/execute/run.js";
+import { instructionSetOf, machineNamed } from "../load.js";
+import { integerOption } from "../options.js";
+import { commonOptions, type Session, session } from "../session.js";
+import type { CommonOptions, Output } from "../terminal/output.js";
+import { duration } from "../terminal/progress.js";
+import { readInput, writableFile } from "../files.js";
+
+interface RunOptions extends CommonOptions {
+  readonly hex?: boolean;
+  readonly trace?: boolean;
+  readonly signature?: string;
+  readonly maxSteps?: number;
+  readonly stdin?: string;
+}
+
+export function addRun(program: Command): Command {
+  return commonOptions(program.command("run"))
+    .description("run a program on the simulator derived from a machine's definition")
+    .argument("<MACHINE>", "a name from `commute list`, or a path to a machine file")
+    .argument("<PROGRAM>", "an ELF file; with --hex instruction bytes in memory order")
+    .argument("[ARG...]", "arguments of the program (behind --, if they begin with a dash)")
+    .option("--hex", "PROGRAM is not a file but bytes in hexadecimal")
+    .option("--trace", "print every instruction and what it changes, on stderr")
+    .option("--signature <FILE>", "write the memory from begin_signature to end_signature there")
+    .option("--max-steps <N>", "stop after so many instructions", integerOption(1))
+    .option("--stdin <FILE>", "what the program reads; - for standard input (default: nothing)")
+    .addHelpText(
+      "after",
+      `
+The exit code is the program's own. A bare machine's \`halted\` is 0; a trap that nobody handles is 128 plus the signal
+that Linux would send; 152 when --max-steps are done. With --json the program's output is in the document.
+
+Examples:
+  commute run rv64im ./sort
+  commute run --trace --hex rv32i '13057000 9308d005 73000000'`,
+    )
+    .action((machine: string, file: string, args: readonly string[], options: RunOptions) =>
+      session(options, (s) => run(machine, file, args, options, s)),
+    );
+}
+
+async function run(
+  name: string,
+  argument: string,
+  args: readonly string[],
+  options: RunOptions,
+  { out, signal }: Session,
+): Promise<number> {
+  if (options.signature !== undefined) await writableFile(options.signature, "--signature");
+  const machine = await machineNamed(name);
+  instructionSetOf(machine, "run");
+  const source: ProgramSource =
+    options.hex === true
+      ? { kind: "hex", text: argument }
+      : { kind: "elf", file: argument, bytes: await readInput(argument) };
+  const stdin = options.stdin === undefined ? undefined : await readInput(options.stdin);
+  const { runProgram } = await import("../../refinement/execute/run.js");
+  const [stdout, stderr] = [sink(out, process.stdout), sink(out, process.stderr)];
+  const result = await runProgram(machine, source, {
+    ...(stdin === undefined ? {} : { stdin }),
+    stdout: stdout.write,
+    stderr: stderr.write,
+    maxSteps: options.maxSteps,
+    trace: options.trace === true ? (line) => out.complain(line) : undefined,
+    arguments: [argument, ...args],
+    signal,
+  });
+  if (options.signature !== undefined) await writeFile(options.signature, result.signature());
+  const { exitCode, reason, message, steps, seconds } = result;
+  out.json({
+    version: 1,
+    machine: machine.name,
+    exitCode,
+    reason,
+    message: message ?? null,
+    steps,
+    seconds,
+    stdout: stdout.text(),
+    stderr: stderr.text(),
+  });
+  if (!out.isJson) summarize(result, out);
+  return exitCode;
+}
+
+/** What the program writes goes where it would go; with --json it is kept for the document. */
+function sink(out: Output, stream: NodeJS.WriteStream): { write(bytes: Uint8Array): void; text(): string } {
+  const kept: Uint8Array[] = [];
+  return {
+    write(bytes) {
+      if (out.isJson) kept.push(bytes.slice());
+      else stream.write(bytes.slice());
+    },
+    text: () => Buffer.concat(kept).toString("utf8"),
+  };
+}
+
+function summarize({ message, steps, seconds }: RunResult, out: Output): void {
+  if (message !== undefined) out.complain(message);
+  const rate = seconds > 0 ? `, ${(steps / seconds / 1e6).toFixed(1)} million/s` : "";
+  out.note(`${steps.toLocaleString("en-US")} instructions in ${duration(seconds)}${rate}`);
+}

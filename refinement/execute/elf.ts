@@ -1,0 +1,221 @@
+/**
+ * ELF executables (System V ABI, "Object Files" and "Program Loading"): headers, loadable segments, symbols. Little-endian,
+ * 32 and 64 bits. Everything is checked before it is used: a damaged file is a user's error, never a crash.
+ */
+import { UserError } from "../errors.js";
+
+export interface Segment {
+  readonly address: bigint;
+  /** The bytes in the file; the rest up to `size` is zero. */
+  readonly data: Uint8Array;
+  /** Bytes in memory. */
+  readonly size: bigint;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly executable: boolean;
+}
+
+export interface Elf {
+  readonly class: 32 | 64;
+  /** `e_machine`: 243 is RISC-V. */
+  readonly machine: number;
+  /** `e_flags`, which mean what the machine's ABI says. */
+  readonly flags: number;
+  readonly entry: bigint;
+  readonly segments: readonly Segment[];
+  /** Addresses by name; empty in a stripped file. */
+  readonly symbols: ReadonlyMap<string, bigint>;
+}
+
+export const EM_RISCV = 243;
+/** `e_flags` of RISC-V: the program contains 16-bit instructions. */
+export const EF_RISCV_RVC = 1;
+
+const MACHINES: Readonly<Record<number, string>> = {
+  3: "x86 (32 bits)",
+  40: "Arm (32 bits)",
+  62: "x86-64",
+  183: "AArch64",
+  243: "RISC-V",
+  247: "eBPF",
+};
+
+/** A name for `e_machine`. */
+export function machineName(machine: number): string {
+  return MACHINES[machine] ?? `machine number ${machine}`;
+}
+
+export function elfError(file: string, message: string): UserError {
+  return UserError.from([{ code: "E_ELF", place: { file, line: 1, column: 1 }, message }]);
+}
+
+const PT_LOAD = 1;
+const PT_INTERP = 3;
+const SHT_SYMTAB = 2;
+const MOST_SEGMENTS = 1024;
+
+/** Reads fields, refusing to read past the end. */
+class Reader {
+  readonly bytes: Uint8Array;
+  readonly file: string;
+  private readonly view: DataView;
+
+  constructor(bytes: Uint8Array, file: string) {
+    this.bytes = bytes;
+    this.file = file;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** `what` names the thing for the error. */
+  slice(offset: bigint, size: bigint, what: string): Uint8Array {
+    const end = offset + size;
+    if (end > BigInt(this.bytes.length)) {
+      throw elfError(
+        this.file,
+        `truncated: ${what} ends at byte ${end}, the file has ${this.bytes.length}; copy or build it again`,
+      );
+    }
+    return this.bytes.subarray(Number(offset), Number(end));
+  }
+
+  number(offset: number, size: 1 | 2 | 4 | 8, what: string): bigint {
+    this.slice(BigInt(offset), BigInt(size), what);
+    switch (size) {
+      case 1:
+        return BigInt(this.view.getUint8(offset));
+      case 2:
+        return BigInt(this.view.getUint16(offset, true));
+      case 4:
+        return BigInt(this.view.getUint32(offset, true));
+      case 8:
+        return this.view.getBigUint64(offset, true);
+    }
+  }
+}
+
+/** Field offsets that differ between the classes. `word` is the size of addresses and file offsets. */
+const LAYOUTS = {
+  32: {
+    word: 4,
+    header: { entry: 24, phoff: 28, shoff: 32, flags: 36, phentsize: 42, phnum: 44, shentsize: 46, shnum: 48 },
+    program: { size: 32, flags: 24, offset: 4, vaddr: 8, filesz: 16, memsz: 20 },
+    section: { size: 40, offset: 16, length: 20, link: 24 },
+    symbol: { size: 16, value: 4 },
+  },
+  64: {
+    word: 8,
+    header: { entry: 24, phoff: 32, shoff: 40, flags: 48, phentsize: 54, phnum: 56, shentsize: 58, shnum: 60 },
+    program: { size: 56, flags: 4, offset: 8, vaddr: 16, filesz: 32, memsz: 40 },
+    section: { size: 64, offset: 24, length: 32, link: 40 },
+    symbol: { size: 24, value: 8 },
+  },
+} as const;
+
+/** Reads an executable. `file` is its name in error messages. Throws `UserError` for whatever is not one. */
+export function readElf(bytes: Uint8Array, file: string): Elf {
+  const reader = new Reader(bytes, file);
+  if (bytes.length < 4 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
+    throw elfError(file, "not an ELF file: it does not begin with 7f 45 4c 46; give an executable, or use --hex for bytes");
+  }
+  const cls = reader.number(4, 1, "the ELF header");
+  if (cls !== 1n && cls !== 2n) throw elfError(file, `class ${cls} is neither 1 (32 bits) nor 2 (64 bits): the file is damaged`);
+  if (reader.number(5, 1, "the ELF header") !== 1n) throw elfError(file, "big-endian; only little-endian programs can be run");
+  const bits = cls === 1n ? 32 : 64;
+  const { word, header, program } = LAYOUTS[bits];
+  const field = (offset: number, size: 2 | 4 | 8): bigint => reader.number(offset, size, "the ELF header");
+  const type = field(16, 2);
+  if (type === 1n) throw elfError(file, "an object file (.o), not an executable; link it");
+  if (type === 3n) throw elfError(file, "position-independent; link with -static -no-pie");
+  if (type !== 2n) throw elfError(file, `file type ${type}; an executable has type 2`);
+
+  const count = Number(field(header.phnum, 2));
+  if (count > MOST_SEGMENTS) throw elfError(file, `${count} program headers: the file is damaged`);
+  const entrySize = Number(field(header.phentsize, 2));
+  if (count > 0 && entrySize < program.size) {
+    throw elfError(file, `program headers of ${entrySize} bytes, at least ${program.size} expected: the file is damaged`);
+  }
+  const table = reader.slice(field(header.phoff, word), BigInt(count * entrySize), "the program header table");
+  const start = table.byteOffset - bytes.byteOffset;
+  const segments: Segment[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = start + i * entrySize;
+    const read = (offset: number, size: 4 | 8): bigint => reader.number(at + offset, size, `program header ${i}`);
+    const kind = Number(read(0, 4));
+    if (kind === PT_INTERP) throw elfError(file, "dynamically linked; link with -static");
+    if (kind !== PT_LOAD) continue;
+    const flags = Number(read(program.flags, 4));
+    const filesz = read(program.filesz, word);
+    const size = read(program.memsz, word);
+    const address = read(program.vaddr, word);
+    if (size === 0n) continue;
+    if (filesz > size) throw elfError(file, `segment ${i} has ${filesz} bytes in the file but only ${size} in memory`);
+    if (address + size > 1n << BigInt(bits)) {
+      throw elfError(file, `segment ${i} at 0x${address.toString(16)} reaches past the end of the ${bits}-bit address space`);
+    }
+    const data = reader.slice(read(program.offset, word), filesz, `segment ${i}`);
+    segments.push({
+      address,
+      data,
+      size,
+      readable: (flags & 4) !== 0,
+      writable: (flags & 2) !== 0,
+      executable: (flags & 1) !== 0,
+    });
+  }
+  if (segments.length === 0) throw elfError(file, "no loadable segments: there is nothing to run");
+  checkOverlap(segments, file);
+  return {
+    class: bits,
+    machine: Number(field(18, 2)),
+    flags: Number(field(header.flags, 4)),
+    entry: field(header.entry, word),
+    segments,
+    symbols: readSymbols(reader, bits),
+  };
+}
+
+function checkOverlap(segments: readonly Segment[], file: string): void {
+  const sorted = [...segments].sort((a, b) => (a.address < b.address ? -1 : 1));
+  sorted.forEach((segment, i) => {
+    const next = sorted[i + 1];
+    if (next !== undefined && segment.address + segment.size > next.address) {
+      const [a, b] = [segment.address.toString(16), next.address.toString(16)];
+      throw elfError(file, `the segments at 0x${a} and 0x${b} overlap`);
+    }
+  });
+}
+
+/** Symbols are for convenience: a section table that cannot be read is as none. */
+function readSymbols(reader: Reader, bits: 32 | 64): ReadonlyMap<string, bigint> {
+  const { word, header, section, symbol } = LAYOUTS[bits];
+  const symbols = new Map<string, bigint>();
+  try {
+    const field = (offset: number, size: 2 | 4 | 8): bigint => reader.number(offset, size, "the ELF header");
+    const base = Number(field(header.shoff, word));
+    const entrySize = Number(field(header.shentsize, 2));
+    const count = Number(field(header.shnum, 2));
+    if (base === 0 || entrySize < section.size) return symbols;
+    const of = (i: number, offset: number, size: 4 | 8): bigint =>
+      reader.number(base + i * entrySize + offset, size, `section header ${i}`);
+    const contents = (i: number): Uint8Array =>
+      reader.slice(of(i, section.offset, word), of(i, section.length, word), `section ${i}`);
+    for (let i = 0; i < count; i++) {
+      if (Number(of(i, 4, 4)) !== SHT_SYMTAB) continue;
+      const names = contents(Number(of(i, section.link, 4)));
+      const table = new Reader(contents(i), reader.file);
+      for (let at = 0; at + symbol.size <= table.bytes.length; at += symbol.size) {
+        const name = text(names, Number(table.number(at, 4, "a symbol")));
+        if (name !== "") symbols.set(name, table.number(at + symbol.value, word, "a symbol"));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+  return symbols;
+}
+
+function text(names: Uint8Array, at: number): string {
+  let end = at;
+  while (end < names.length && names[end] !== 0) end++;
+  return String.fromCharCode(...names.subarray(at, Math.min(end, at + 200)));
+}

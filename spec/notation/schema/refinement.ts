@@ -1,0 +1,144 @@
+/** The JSON Schema of refinement files. */
+import { functions, reference } from "./machine.js";
+import { DRAFT, type Schema, listOf, mappingOf, mappingOr, record, text } from "./schema.js";
+
+const expression = text("an expression", "An expression over host state.");
+const condition = text("a condition", "A condition on the host state.");
+const steps = text(
+  "the steps",
+  "step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.",
+);
+
+const stateMap = (title: string, description: string): Schema => mappingOf(title, description, expression);
+
+const point = record(
+  "a materialization point",
+  "A point at which something outside can see the guest state.",
+  {
+    at: text("`at`", "When the host can be interrupted here: a condition, or the name of a host transition."),
+    by: {
+      title: "`by`",
+      description: "How the guest state is brought to its place: statements, or the name of a host transition.",
+      type: ["string", "null"],
+    },
+    precise: text("`precise`", "What must hold then."),
+    view: stateMap("`view`", "Where each guest variable is found then; the abstraction unless given."),
+    steps,
+  },
+  ["at"],
+);
+
+const fault = record(
+  "a seeded fault",
+  "A mistake that real implementers have made, to be found guilty.",
+  {
+    title: text("the title", "One sentence: what is wrong."),
+    source: text("the source", "Where the mistake is known from."),
+    replace: text(
+      "`replace`",
+      "The host function whose body is replaced, or, with `in`, a text that occurs exactly once there.",
+    ),
+    with: { title: "`with`", description: "What stands there instead.", type: ["string", "number", "boolean", "null"] },
+    in: text("`in`", "The keys that lead to the string, as in transitions.cycle.effect."),
+    expect: record("`expect`", "What must be found guilty.", {
+      obligation: text("an obligation", "Its name; * stands for anything."),
+      variable: text("a variable", "The guest variable that differs, or the conjunct that fails."),
+    }),
+    materialization: {
+      title: "`materialization`",
+      description: "True if every uninterrupted run is right.",
+      type: "boolean",
+    },
+  },
+  ["replace", "with"],
+);
+
+export const refinementSchema: Schema = {
+  $schema: DRAFT,
+  $id: "https://commute.example/schema/refinement.schema.json",
+  title: "a refinement file",
+  description: "A refinement: why a host machine keeps the promise of a guest machine (docs/notation.md).",
+  type: "object",
+  required: ["refinement", "guest"],
+  additionalProperties: false,
+  properties: {
+    refinement: text("the refinement's name", "The name that `commute check` takes."),
+    title: text("the title", "One line for people."),
+    kind: text("the kind", "The kind of virtual machine, as in microarchitecture."),
+    guest: reference("the guest", "The machine whose promise is kept, and values for its parameters."),
+    host: reference("the host", "The machine that keeps it, and values for its parameters."),
+    parameters: mappingOf("the parameters", "Whole numbers and truth values that the expressions can name.", {
+      title: "a parameter's value",
+      type: ["integer", "boolean", "string"],
+    }),
+    functions,
+    flush: text("`flush`", "Statements that run on a copy of the host state before the abstraction reads it."),
+    abstraction: stateMap(
+      "the abstraction",
+      "α: for each guest variable (x[i] for the elements of a file), an expression over host state.",
+    ),
+    invariant: mappingOr(
+      mappingOf("the invariant", "I, as named conditions.", condition),
+      text("the invariant", "I: the host states for which the abstraction is meant to hold."),
+    ),
+    steps: mappingOf("the steps", "For each host transition, the guest steps that it stands for.", steps),
+    rank: text("the rank", "ρ: bits that fall, unsigned, at every host step that stutters."),
+    materialize: {
+      title: "`materialize`",
+      description: "How and where the guest state is brought to its canonical place: one point, or several by name.",
+      type: ["object", "null"],
+      if: { required: ["at"] },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+      then: point,
+      else: mappingOf("the materialization points", "Points by name.", point),
+    },
+    concretize: stateMap(
+      "`concretize`",
+      "γ: for each host variable an expression over guest state; what is not named is zero.",
+    ),
+    explore: mappingOf(
+      "the instances to explore",
+      "Extra conditions on the initial host states, by name; each is explored whole.",
+      condition,
+    ),
+    environment: listOf(
+      "the environment's transitions",
+      "Host transitions that happen at any time, as interrupts do.",
+      text("a transition's name", "A host transition."),
+    ),
+    assume: listOf(
+      "the assumptions",
+      "Everything taken on trust.",
+      mappingOr(
+        record(
+          "an assumption",
+          "A sentence, and the condition that it means.",
+          { text: text("the sentence", "Printed with every verdict."), condition },
+          ["text"],
+        ),
+        text("an assumption", "A sentence, printed with every verdict."),
+      ),
+    ),
+    mapping: listOf(
+      "the mapping",
+      "Guest feature → host feature, for `commute explain`.",
+      record(
+        "an entry of the mapping",
+        "A guest feature and where the host keeps it.",
+        {
+          guest: text("a guest feature", "As in registers."),
+          host: text("a host feature", "As in the register file."),
+        },
+        ["guest", "host"],
+      ),
+    ),
+    faults: mappingOf("the seeded faults", "Faults by name, for `commute check --fault`.", fault),
+    emulator: {
+      title: "`emulator`",
+      description: "The host is a program that is run in lockstep: the module that drives it, and its options.",
+      type: "object",
+      required: ["module"],
+      properties: { module: text("the module", "The path of a module whose default export drives the program.") },
+    },
+  },
+};

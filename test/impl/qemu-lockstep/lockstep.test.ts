@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { replayEmulator, testEmulator } from "../../../properties/emulator.js";
+import type { Counterexample } from "../../../refinement/counterexample.js";
+import { needQemu } from "./need-qemu.js";
+
+describe("the installed QEMU", () => {
+  test("runs every instruction of RV64IM as the definition says, and illegal words, and denied fetches", async (ctx) => {
+    const refinement = await needQemu(ctx);
+    const only = (name: string): boolean => name.startsWith("commute/");
+    const tested = await testEmulator(refinement, { cases: 60, seed: 20261123, only });
+    if ("missing" in tested) return expect.fail("it is missing");
+    expect(tested.results.filter((r) => r.verdict.verdict !== "tested")).toEqual([]);
+    expect(tested.results).toHaveLength(65 + 2);
+    for (const { verdict } of tested.results) expect(verdict).toMatchObject({ cases: 60 });
+    expect(tested.identity).toMatch(/^qemu-riscv64 version .*-cpu rv64,.*c=off/);
+  });
+
+  test("runs real programs in lockstep, a few hundred thousand instructions", async (ctx) => {
+    const refinement = await needQemu(ctx);
+    const only = (name: string): boolean => name.startsWith("lockstep/");
+    const tested = await testEmulator(refinement, { cases: 1, seed: 1, only });
+    if ("missing" in tested) return expect.fail("it is missing");
+    const counts = new Map(
+      tested.results.map(({ name, verdict }) => [name, verdict.verdict === "tested" ? verdict.cases : -1]),
+    );
+    expect([...counts.keys()]).toEqual(
+      ["sort", "hash", "division", "strings", "interpreter", "matrix", "arithmetic"].map((name) => `lockstep/${name}`),
+    );
+    for (const [name, count] of counts) expect(count, name).toBeGreaterThan(10_000);
+    expect([...counts.values()].reduce((a, b) => a + b)).toBeGreaterThan(300_000);
+  });
+
+  test("answers the same cases the same way again", async (ctx) => {
+    const refinement = await needQemu(ctx);
+    const only = (name: string): boolean => name === "commute/jalr" || name === "commute/sd";
+    const run = (): ReturnType<typeof testEmulator> => testEmulator(refinement, { cases: 40, seed: 5, only });
+    expect(await run()).toEqual(await run());
+  });
+});
+
+test("a counterexample file's case is run again", async (ctx) => {
+  const refinement = await needQemu(ctx);
+  const counterexample: Counterexample = {
+    title: "a load from the read-only window, across an inaccessible page",
+    refinement: refinement.name,
+    obligation: "commute/ld",
+    fault: undefined,
+    found: { by: "test", solver: undefined, seed: 1, date: "2026-11-23" },
+    machines: { guest: refinement.guest.digest, host: "" },
+    guest: undefined,
+    host: undefined,
+    state: { pc: 0x10000000n, "x[2]": 0x30001ffdn, "mem[0x10000000]": "83300100" },
+    inaccessible: [{ memory: "mem", access: "load", address: 0x30002000n, bytes: 8n }],
+    schedule: [],
+    differs: [],
+    expect: "refuted",
+    cause: { obligation: "commute/ld", variable: "x" },
+  };
+  expect(await replayEmulator(refinement, counterexample)).toEqual({ differs: [] });
+  const elsewhere = { ...counterexample, state: { ...counterexample.state, "x[2]": 0x4000800000n } };
+  await expect(replayEmulator(refinement, elsewhere)).rejects.toThrow("would leave the memory");
+});
+
+test("without QEMU the refinement is missing, with the package that would install it", async () => {
+  const saved = process.env.PATH;
+  const { loadRefinement } = await import("../../../spec/notation/index.js");
+  const refinement = await loadRefinement("impl/qemu-lockstep/refinement.yaml");
+  if (refinement.form !== "emulator") return expect.fail("qemu-lockstep is a black box");
+  try {
+    process.env.PATH = "/nowhere";
+    const tested = await testEmulator(refinement, { cases: 1, seed: 1 });
+    expect(tested).toEqual({
+      missing: [
+        { program: "qemu-riscv64", remedy: expect.stringContaining("apt-get install qemu-user") },
+        { program: "riscv64-linux-gnu-gcc", remedy: expect.stringContaining("apt-get install gcc-riscv64-linux-gnu") },
+      ],
+    });
+  } finally {
+    if (saved === undefined) delete process.env.PATH;
+    else process.env.PATH = saved;
+  }
+});

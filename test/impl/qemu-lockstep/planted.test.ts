@@ -1,0 +1,63 @@
+/**
+ * A checker that cannot fail is worse than none: wrong definitions are planted in every RISC-V instruction, all at once since
+ * each has its own obligation, and every one must be refuted by QEMU, in that very instruction.
+ */
+import path from "node:path";
+import { expect, test } from "vitest";
+import { replayEmulator, testEmulator } from "../../../properties/emulator.js";
+import { decode } from "../../../refinement/assembly/index.js";
+import { loadMachine } from "../../../spec/notation/index.js";
+import { planted } from "./mutants.js";
+import { needQemu } from "./need-qemu.js";
+
+/** More rounds plant more slips, in fewer instructions each: the sixth is the last. */
+const ROUNDS = Number(process.env.COMMUTE_PLANTED_ROUNDS ?? 2);
+
+test.for(Array.from({ length: ROUNDS }, (_, round) => round))(
+  "wrong definitions, round %i",
+  { timeout: 300_000 },
+  async (round, ctx) => {
+    const refinement = await needQemu(ctx);
+    const { files, wrong } = planted(round);
+    const guest = await loadMachine(path.resolve("spec/riscv/rv64im.yaml"), { files });
+    const plantedIn = guest.transitions.map((t) => t.name).filter((name) => wrong.has(name));
+    if (round === 0) expect(plantedIn).toHaveLength(65);
+    const only = (name: string): boolean => wrong.has(name.replace("commute/", ""));
+    const tested = await testEmulator({ ...refinement, guest }, { cases: 300, seed: 7, only });
+    if ("missing" in tested) return expect.fail("it is missing");
+    const survivors = tested.results.filter((r) => r.verdict.verdict !== "refuted");
+    expect(survivors.map((r) => `${r.name}: ${wrong.get(r.name.replace("commute/", ""))}`)).toEqual([]);
+    expect(tested.results.map((r) => r.name)).toEqual(plantedIn.map((name) => `commute/${name}`));
+    for (const { name, verdict } of tested.results) {
+      if (verdict.verdict !== "refuted") continue;
+      const word = Buffer.from(verdict.counterexample.guest?.code ?? "", "hex").readUInt32LE();
+      expect(`commute/${decode(guest, BigInt(word))?.instruction.name}`).toBe(name);
+    }
+  },
+);
+
+test.for([
+  ["remw", "arithmetic"],
+  ["lbu", "strings"],
+  ["srliw", "hash"],
+  ["jalr", "sort"],
+] as const)(
+  "a wrong %s is found by the program %s as well, and shrunk to that instruction",
+  async ([name, program], ctx) => {
+    const refinement = await needQemu(ctx);
+    const { files } = planted(0, name);
+    const wrongly = { ...refinement, guest: await loadMachine(path.resolve("spec/riscv/rv64im.yaml"), { files }) };
+    const tested = await testEmulator(wrongly, {
+      cases: 1,
+      seed: 7,
+      only: (obligation) => obligation === `lockstep/${program}`,
+    });
+    const [result] = "results" in tested ? tested.results : [];
+    if (result?.verdict.verdict !== "refuted") return expect.fail("it is not refuted");
+    const { counterexample } = result.verdict;
+    expect(counterexample.guest?.assembly[0]).toMatch(new RegExp(`^${name} `));
+    expect(Object.keys(counterexample.state).length).toBeLessThanOrEqual(6);
+    expect(await replayEmulator(wrongly, counterexample)).toEqual({ differs: counterexample.differs });
+    expect(await replayEmulator(refinement, counterexample)).toEqual({ differs: [] });
+  },
+);

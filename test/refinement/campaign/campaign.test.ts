@@ -1,0 +1,268 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCampaign } from "../../../refinement/campaign/campaign.js";
+import type { CampaignEvent } from "../../../refinement/campaign/events.js";
+import { type CampaignOptions, defaultOptions, matches } from "../../../refinement/campaign/options.js";
+import type { Report } from "../../../refinement/campaign/report.js";
+import { UserError } from "../../../refinement/errors.js";
+import type { Refinement } from "../../../refinement/refinement.js";
+import { and, constant, eq, not } from "../../../refinement/terms/build.js";
+import { ANY, BOOLEAN, machine, refinement, state, step, word } from "../diagram/by-hand.js";
+import { type Break, counter } from "../diagram/counter.js";
+
+let directory = "";
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), "commute-campaign-"));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** Loads hand-made refinements as if each were in a file. */
+async function given(...refinements: Refinement[]): Promise<{ files: string[]; load: NonNullable<CampaignOptions["load"]> }> {
+  const files = refinements.map((r) => path.join(directory, `${r.name}.yaml`));
+  for (const [i, file] of files.entries()) await writeFile(file, `refinement: ${refinements[i]?.name}`);
+  return {
+    files,
+    load: async (file) => {
+      const found = refinements[files.indexOf(file)];
+      if (found === undefined) throw new UserError(`${file}: no such refinement`);
+      return { ...found, file };
+    },
+  };
+}
+
+async function run(refinements: Refinement[], options: Partial<CampaignOptions> = {}) {
+  const { files, load } = await given(...refinements);
+  const events: CampaignEvent[] = [];
+  const { report, findings } = await runCampaign(
+    files,
+    { ...defaultOptions(), date: "2026-01-01", load, ...options },
+    (event) => events.push(event),
+  );
+  return { report, findings, events };
+}
+
+function verdictsOf(report: Report): Record<string, string> {
+  return Object.fromEntries(report.refinements.flatMap((r) => r.obligations.map((o) => [o.name, o.verdict])));
+}
+
+describe("a campaign", () => {
+  it("reports every obligation in the diagram's order", async () => {
+    const { report, findings, events } = await run([counter()]);
+    expect(report).toMatchObject({ version: 1, verdict: "holds", seed: 42 });
+    expect(report.refinements[0]).toMatchObject({ name: "counter-none", kind: "test", verdict: "holds", assumptions: [] });
+    expect(Object.keys(verdictsOf(report))).toEqual([
+      "initial",
+      "invariant/prepare",
+      "invariant/commit",
+      "commute/prepare",
+      "commute/commit/tick",
+      "commute/commit/enabled",
+      "progress/prepare",
+      "materialize/interrupt",
+      "inverse",
+    ]);
+    expect(findings).toEqual([]);
+    expect(events[0]).toMatchObject({ kind: "planned", total: 9, done: 0 });
+    expect(events.filter((e) => e.kind === "settled")).toHaveLength(9);
+  });
+
+  it("is refuted by one wrong obligation, and keeps the counterexample", async () => {
+    const saveDir = path.join(directory, "saved");
+    const { report, findings } = await run([counter(), counter("commute")], { saveDir });
+    expect(report.verdict).toBe("refuted");
+    expect(report.refinements.map((r) => r.verdict)).toEqual(["holds", "refuted"]);
+    const wrong = report.refinements[1]?.obligations.find((o) => o.verdict === "refuted");
+    expect(wrong).toMatchObject({ name: "commute/commit/tick", method: "prove", by: "random" });
+    expect(wrong?.counterexample).toContain(saveDir);
+    expect(findings).toMatchObject([{ refinement: "counter-commute", obligation: "commute/commit/tick", method: "prove" }]);
+    expect((await readdir(saveDir, { recursive: true })).some((f) => f.endsWith(".yaml"))).toBe(true);
+  });
+
+  it("selects obligations", async () => {
+    const { report } = await run([counter()], { only: ["commute/*", "{initial,inverse}"] });
+    expect(Object.keys(verdictsOf(report))).toEqual([
+      "initial",
+      "commute/prepare",
+      "commute/commit/tick",
+      "commute/commit/enabled",
+      "inverse",
+    ]);
+    const none = await run([counter()], { only: ["nothing"] });
+    expect(none.report.verdict).toBe("inconclusive");
+  });
+
+  it("collects the errors of all files before it checks any", async () => {
+    const { files, load } = await given(counter());
+    const broken = [path.join(directory, "a.yaml"), ...files, path.join(directory, "b.yaml")];
+    const running = runCampaign(broken, { ...defaultOptions(), load });
+    await expect(running).rejects.toThrow(/a\.yaml.*\n.*b\.yaml/);
+  });
+
+  it("leaves what the budget does not pay for unknown", async () => {
+    const { report } = await run([counter()], { budgetMs: 0.001 });
+    expect(report.verdict).toBe("inconclusive");
+    expect(new Set(report.refinements[0]?.obligations.map((o) => `${o.verdict} ${o.by}`))).toContain("unknown budget");
+  });
+
+  it("stops when interrupted and reports what is done", async () => {
+    const controller = new AbortController();
+    const { files, load } = await given(counter());
+    let seen = 0;
+    const { report } = await runCampaign(files, { ...defaultOptions(), load, signal: controller.signal }, (event) => {
+      if (event.kind === "settled" && ++seen === 3) controller.abort();
+    });
+    expect(report.interrupted).toBe(true);
+    const all = report.refinements[0]?.obligations ?? [];
+    expect(all.filter((o) => o.verdict === "proved")).toHaveLength(3);
+    expect(all.filter((o) => o.by === "interrupted")).toHaveLength(all.length - 3);
+  });
+});
+
+describe("pieces of an obligation", () => {
+  const mode = state("mode", BOOLEAN);
+  const d = state("d", word(2));
+  const of = (third: boolean) => {
+    const m = state("m", BOOLEAN);
+    const guest = machine("guest", {
+      state: { c: word(2), m: BOOLEAN },
+      transitions: {
+        up: { guard: m, assigns: { c: constant(2, 1n) } },
+        down: { guard: not(m), assigns: { c: constant(2, 2n) } },
+        ...(third ? { never: { guard: and(m, not(m)), assigns: {} } } : {}),
+      },
+    });
+    const host = machine("host", {
+      state: { d: word(2), mode: BOOLEAN },
+      transitions: {
+        rise: { guard: mode, assigns: { d: constant(2, 1n) } },
+        fall: { guard: not(mode), assigns: { d: constant(2, 2n) } },
+      },
+    });
+    return refinement("pieces", { guest, host, abstraction: { c: d, m: mode }, steps: { rise: [step(ANY)], fall: [step(ANY)] } });
+  };
+
+  it("that cannot arise are none where another transition has them", async () => {
+    const { report } = await run([of(false)]);
+    expect(report.verdict).toBe("holds");
+    expect(Object.keys(verdictsOf(report)).filter((name) => name.startsWith("commute"))).toEqual([
+      "commute/rise/up",
+      "commute/rise/enabled",
+      "commute/fall/down",
+      "commute/fall/enabled",
+    ]);
+  });
+
+  it("that arise nowhere are vacuous", async () => {
+    const { report } = await run([of(true)]);
+    expect(report.verdict).toBe("inconclusive");
+    expect(verdictsOf(report)).toMatchObject({ "commute/rise/never": "vacuous", "commute/fall/never": "vacuous" });
+  });
+});
+
+describe("exploration and tests", () => {
+  const start = and(
+    ...(["next", "low", "high"] as const).map((v) => eq(state(v, word(2)), constant(2, 0n))),
+    eq(state("tval", word(4)), constant(4, 0n)),
+    not(state("carry", BOOLEAN)),
+  );
+  const explored = (broken: Break) => ({ ...counter(broken), explore: [{ name: "start", term: start }] });
+
+  it("join proofs in one report", async () => {
+    const { report } = await run([explored("none")]);
+    const methods = report.refinements[0]?.obligations.filter((o) => o.method === "explore");
+    expect(methods?.map((o) => [o.name, o.verdict, o.count])).toEqual([
+      ["initial", "explored", 33],
+      ["invariant/prepare", "explored", 33],
+      ["invariant/commit", "explored", 33],
+      ["commute/prepare", "explored", 33],
+      ["commute/commit", "explored", 33],
+      ["progress/prepare", "explored", 33],
+      ["materialize/interrupt", "explored", 33],
+    ]);
+  });
+
+  it("give the shortest schedule as counterexample", async () => {
+    const { report, findings } = await run([explored("commute")], { modes: ["explore"] });
+    expect(verdictsOf(report)).toMatchObject({ "commute/commit": "refuted", "commute/prepare": "explored" });
+    expect(findings[0]?.counterexample.schedule).toHaveLength(8);
+    expect(findings[0]?.counterexample.obligation).toBe("commute/commit/tick");
+  });
+
+  it("come from the modules that the campaign is given", async () => {
+    const module = path.join(directory, "tester.mjs");
+    await writeFile(
+      module,
+      `export async function testRefinement(r, o) {
+         o.onProgress(1, 2);
+         return [{ name: "commute/*", verdict: { verdict: "tested", cases: o.cases, seed: o.seed } }];
+       }
+       export async function testEmulator() { return { missing: [{ program: "qemu", remedy: "install it" }] }; }`,
+    );
+    const testers = { machine: module, emulator: module };
+    const { report, events } = await run([counter()], { modes: ["test"], testers, cases: 7, seed: 3 });
+    expect(report.refinements[0]?.obligations).toMatchObject([
+      { name: "commute/*", verdict: "tested", method: "test", by: "cases", count: 7, seed: 3 },
+    ]);
+    expect(events).toContainEqual(expect.objectContaining({ kind: "progress", part: 1, of: 2 }));
+
+    const { guest, assumptions, faults, mapping } = counter();
+    const common = { name: "box", title: "box", kind: "test", file: "box.yaml", fault: undefined };
+    const box: Refinement = { form: "emulator", ...common, guest, assumptions, faults, mapping, module, options: {} };
+    const skipped = await run([box], { testers });
+    expect(skipped.report.refinements[0]).toMatchObject({ skipped: [{ program: "qemu" }], obligations: [] });
+    const beside = await run([counter(), box], { testers });
+    expect(beside.report.verdict).toBe("holds");
+    const named = await run([counter(), box], { testers, named: true });
+    expect(named.report.verdict).toBe("inconclusive");
+    const proved = await run([box], { testers, modes: ["prove"] });
+    expect(proved.report.refinements[0]?.obligations).toMatchObject([{ verdict: "unsupported" }]);
+  });
+});
+
+describe("the cache of a campaign", () => {
+  it("answers a second run, and says so", async () => {
+    const cacheDir = path.join(directory, "cache");
+    const first = await run([counter("commute")], { cacheDir });
+    const second = await run([counter("commute")], { cacheDir });
+    expect(first.report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
+    expect(second.report.refinements[0]?.obligations.every((o) => o.cached)).toBe(true);
+    expect(second.findings).toEqual(JSON.parse(JSON.stringify(first.findings, (_, v) => (typeof v === "bigint" ? `${v}n` : v)), (_, v) => (/^\d+n$/.test(v) ? BigInt(v.slice(0, -1)) : v)));
+    expect(second.events[0]).toMatchObject({ kind: "planned", done: 9, total: 9 });
+    const other = await run([{ ...counter("commute"), host: { ...counter("commute").host, digest: "changed" } }], { cacheDir });
+    expect(other.report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
+  });
+
+  it("keeps what depends on the seed apart", async () => {
+    const cacheDir = path.join(directory, "seeds");
+    await run([counter("commute")], { cacheDir, seed: 1 });
+    const { report } = await run([counter("commute")], { cacheDir, seed: 2 });
+    const cached = report.refinements[0]?.obligations.filter((o) => o.cached).map((o) => o.verdict);
+    expect(new Set(cached)).toEqual(new Set(["proved"]));
+  });
+
+  it("is not asked when queries are to be written", async () => {
+    const cacheDir = path.join(directory, "smt2-cache");
+    await run([counter()], { cacheDir });
+    const smt2Dir = path.join(directory, "smt2");
+    const { report } = await run([counter()], { cacheDir, smt2Dir });
+    expect(report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
+    const solved = report.refinements[0]?.obligations.filter((o) => o.by === "z3-wasm") ?? [];
+    const written = await readdir(smt2Dir);
+    for (const o of solved) expect(written.some((f) => f.includes(o.name.replaceAll("/", "-")))).toBe(true);
+    expect(solved.length).toBeGreaterThan(0);
+  });
+});
+
+describe("globs", () => {
+  it("match obligations", () => {
+    expect(matches("commute/*", "commute/cycle/addi")).toBe(true);
+    expect(matches("{commute,invariant}/fetch*", "invariant/fetch")).toBe(true);
+    expect(matches("commute/cycle/{bnz,jmp}", "commute/cycle/jmp")).toBe(true);
+    expect(matches("commute/cycle/{bnz,jmp}", "commute/cycle/add")).toBe(false);
+    expect(matches("commute/c.cle", "commute/cycle")).toBe(false);
+    expect(matches("*/cycle*", "invariant/cycle")).toBe(true);
+    expect(matches("a(b", "a(b")).toBe(true);
+  });
+});

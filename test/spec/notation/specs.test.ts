@@ -1,0 +1,47 @@
+/** Every machine and refinement of the project loads, with every seeded fault, and has the form its schema publishes. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { UserError } from "../../../refinement/errors.js";
+import { loadMachine, loadRefinement } from "../../../spec/notation/index.js";
+
+function yamlFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : yamlFiles(path);
+    return entry.name.endsWith(".yaml") ? [path] : [];
+  });
+}
+
+/** Loads, and turns what is wrong into a message that names it. */
+async function problems(loading: Promise<unknown>): Promise<string> {
+  try {
+    await loading;
+    return "";
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+const files = [...yamlFiles("spec"), ...yamlFiles("impl")];
+
+describe("the project's files", () => {
+  test("there are some", () => {
+    expect(files.length).toBeGreaterThan(8);
+  });
+
+  for (const file of files) {
+    test(file, { timeout: 60_000 }, async () => {
+      const text = readFileSync(file, "utf8");
+      if (/^refinement:/m.test(text)) {
+        expect(await problems(loadRefinement(file))).toBe("");
+        const refinement = await loadRefinement(file);
+        for (const { name } of refinement.faults)
+          expect(await problems(loadRefinement(file, { fault: name })), name).toBe("");
+      } else if (/^machine:/m.test(text) && !/^partial: true/m.test(text)) {
+        expect(await problems(loadMachine(file))).toBe("");
+      }
+    });
+  }
+});
