@@ -14,10 +14,18 @@ interface Measurement {
 }
 
 const WORD = 64;
-const state = { x: b.variable("x", file(32, WORD)), pc: b.variable("pc", bits(WORD)), mem: b.variable("mem", memory(WORD)) };
+const state = {
+  x: b.variable("x", file(32, WORD)),
+  pc: b.variable("pc", bits(WORD)),
+  mem: b.variable("mem", memory(WORD)),
+};
 
 /** The symbolic execution of one made-up but typical instruction; gives the number of constructor calls. */
-function instruction(n: number, regs: Term, mem: Term): { readonly regs: Term; readonly mem: Term; readonly calls: number } {
+function instruction(
+  n: number,
+  regs: Term,
+  mem: Term,
+): { readonly regs: Term; readonly mem: Term; readonly calls: number } {
   const rd = b.constant(5, BigInt(1 + (n % 31)));
   const rs1 = b.constant(5, BigInt((n * 7) % 32));
   const rs2 = b.constant(5, BigInt((n * 11 + 3) % 32));
@@ -30,7 +38,11 @@ function instruction(n: number, regs: Term, mem: Term): { readonly regs: Term; r
     case 1:
       return { regs: b.store(regs, rd, b.sext(b.extract(b.sub(left, right), 31, 0), WORD)), mem, calls: 10 };
     case 2:
-      return { regs: b.store(regs, rd, b.ite(b.ult(left, right), b.constant(WORD, 1n), b.constant(WORD, 0n))), mem, calls: 10 };
+      return {
+        regs: b.store(regs, rd, b.ite(b.ult(left, right), b.constant(WORD, 1n), b.constant(WORD, 0n))),
+        mem,
+        calls: 10,
+      };
     case 3:
       return { regs, mem: b.write(mem, b.add(left, offset), 8, right), calls: 8 };
     case 4:

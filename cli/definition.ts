@@ -23,7 +23,9 @@ export function record(value: unknown): Definition {
 
 /** A scalar as text, without the line ends around it; anything else as "". */
 export function text(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value).trim() : "";
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+    ? String(value).trim()
+    : "";
 }
 
 /** The name of the machine that a refinement calls `reference`, a name or a path relative to the refinement's file. */

@@ -3,7 +3,12 @@ import type { Finding, ObligationReport, RefinementReport, Report } from "../ref
 import { unreachable } from "../refinement/errors.js";
 
 export function junit(report: Report, findings: readonly Finding[]): string {
-  const suites = report.refinements.map((r) => suite(r, findings.filter((f) => f.refinement === r.name)));
+  const suites = report.refinements.map((r) =>
+    suite(
+      r,
+      findings.filter((f) => f.refinement === r.name),
+    ),
+  );
   const total = report.refinements.flatMap((r) => r.obligations);
   return `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="commute" tests="${total.length}" ${counts(total)} time="${report.seconds.toFixed(3)}">
@@ -20,7 +25,11 @@ function suite(refinement: RefinementReport, findings: readonly Finding[]): stri
     ...(skipped ?? []).map(({ program, remedy }) => property("skipped", `${program} is needed: ${remedy}`)),
   ];
   const cases = obligations.map((o) =>
-    testcase(name, o, findings.find((f) => f.obligation === o.name && f.method === o.method)),
+    testcase(
+      name,
+      o,
+      findings.find((f) => f.obligation === o.name && f.method === o.method),
+    ),
   );
   return [
     `  <testsuite name="${escapeXml(name)}" tests="${obligations.length}" ${counts(obligations)} time="${time.toFixed(3)}">`,
@@ -72,9 +81,7 @@ function counts(obligations: readonly ObligationReport[]): string {
 
 /** Text for an attribute or element; what XML 1.0 cannot carry becomes U+FFFD. */
 export function escapeXml(text: string): string {
-  return [...text]
-    .map((c) => ENTITIES[c] ?? (isXmlCharacter(c.codePointAt(0) ?? 0) ? c : "\uFFFD"))
-    .join("");
+  return [...text].map((c) => ENTITIES[c] ?? (isXmlCharacter(c.codePointAt(0) ?? 0) ? c : "\uFFFD")).join("");
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

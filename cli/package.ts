@@ -13,7 +13,8 @@ function manifest(directory: string): { readonly name?: unknown; readonly versio
 export function packageRoot(): string {
   for (let directory = dirname(fileURLToPath(import.meta.url)); ; directory = dirname(directory)) {
     if (manifest(directory)?.name === "commute") return directory;
-    if (directory === dirname(directory)) throw new InternalDefect("the package.json of commute is not above its own code");
+    if (directory === dirname(directory))
+      throw new InternalDefect("the package.json of commute is not above its own code");
   }
 }
 

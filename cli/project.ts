@@ -86,7 +86,8 @@ async function yamlFiles(folder: string): Promise<string[]> {
   const found = await Promise.all(
     children.map(async (child) => {
       const path = join(folder, child.name);
-      if (child.isDirectory()) return child.name.startsWith(".") || child.name === "node_modules" ? [] : yamlFiles(path);
+      if (child.isDirectory())
+        return child.name.startsWith(".") || child.name === "node_modules" ? [] : yamlFiles(path);
       return /\.ya?ml$/.test(child.name) ? [path] : [];
     }),
   );
@@ -148,7 +149,10 @@ async function atPath(kind: Entry["kind"], text: string): Promise<Entry> {
 }
 
 function unknown(kind: Entry["kind"], text: string, known: readonly Entry[]): string {
-  const near = nearest(text, known.map((e) => e.name));
+  const near = nearest(
+    text,
+    known.map((e) => e.name),
+  );
   const hint = near === undefined ? "" : `; did you mean \`${near}\`?`;
   const all = known.length === 0 ? `there are none here` : `\`commute list\` names all ${known.length}`;
   return `there is no ${kind} called \`${text}\`${hint} (${all}; a path to a file works too)`;

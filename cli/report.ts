@@ -20,7 +20,9 @@ export function renderRefinement(report: RefinementReport, colors: Colors): stri
     head,
     ...verdictTable(report.obligations, colors).map((line) => `  ${line}`),
     ...report.obligations.filter((o) => !isGood(o.verdict)).map((o) => `  ${problem(o, colors)}`),
-    ...(report.assumptions.length === 0 ? [dim("  assumes nothing")] : report.assumptions.map((text) => `  ${dim("assumes")} ${text}`)),
+    ...(report.assumptions.length === 0
+      ? [dim("  assumes nothing")]
+      : report.assumptions.map((text) => `  ${dim("assumes")} ${text}`)),
     `  ${conclusion(report, colors)}`,
   ];
 }

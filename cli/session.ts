@@ -17,12 +17,19 @@ export function commonOptions(command: Command): Command {
     .option("--no-color", "no colours (also: the environment variable NO_COLOR)");
 }
 
+/** A second Ctrl-C is the user's own only after this time. */
+const AGAIN_MS = 500;
+
 /** Runs the body of a command; what it returns is the exit code, unless the user interrupted it. */
 export async function session(options: CommonOptions, body: (session: Session) => Promise<number>): Promise<void> {
   const out = new Output(options);
   const controller = new AbortController();
+  let stopped = 0;
   const stop = () => {
+    // `timeout` and some shells send the same signal twice, to the process and to its group.
+    if (controller.signal.aborted && performance.now() - stopped < AGAIN_MS) return;
     if (controller.signal.aborted) process.exit(INTERRUPTED);
+    stopped = performance.now();
     out.note("stopping; once more to quit at once");
     controller.abort();
   };

@@ -49,7 +49,8 @@ async function asm(name: string, argument: string, pc: bigint, out: Output): Pro
 }
 
 async function source(argument: string): Promise<{ readonly file: string; readonly text: string }> {
-  if (argument !== "-" && !(existsSync(argument) && statSync(argument).isFile())) return { file: "<assembly>", text: argument };
+  if (argument !== "-" && !(existsSync(argument) && statSync(argument).isFile()))
+    return { file: "<assembly>", text: argument };
   const file = argument === "-" ? "<stdin>" : argument;
   return { file, text: Buffer.from(await readInput(argument)).toString("utf8") };
 }

@@ -43,13 +43,26 @@ export function addCheck(program: Command): Command {
   return commonOptions(program.command("check", { isDefault: true }))
     .description("discharge the obligations of refinements (without a name: of all in the project)")
     .argument("[REFINEMENT...]", "names from `commute list`, or paths to refinement files")
-    .option("--mode <MODES>", "of prove, test and explore, separated by commas (default: all that apply)", listOption(METHODS))
-    .option("--only <GLOB>", "only obligations whose names match; * is anything, {a,b} one of several; repeatable", some)
+    .option(
+      "--mode <MODES>",
+      "of prove, test and explore, separated by commas (default: all that apply)",
+      listOption(METHODS),
+    )
+    .option(
+      "--only <GLOB>",
+      "only obligations whose names match; * is anything, {a,b} one of several; repeatable",
+      some,
+    )
     .option("--budget <TIME>", "for the whole run, as in 60s; what is not settled by then is unknown", durationOption)
     .option("--timeout <TIME>", "for one query to a solver", durationOption, 10_000)
     .option("--cases <N>", "cases of each test (default: as many as take a few seconds)", integerOption(1))
     .option("--seed <N>", "of everything random; the same seed gives the same report", integerOption(0), 42)
-    .option("--jobs <N>", "worker threads (default: as many as there are processors)", integerOption(1), availableParallelism())
+    .option(
+      "--jobs <N>",
+      "worker threads (default: as many as there are processors)",
+      integerOption(1),
+      availableParallelism(),
+    )
     .option("--solver <NAME>", `one of ${SOLVERS.join(", ")}`, listOption(SOLVERS), ["auto"])
     .option("--fault <NAME>", "check with that seeded fault planted; the refinement's file describes it")
     .option("--save <DIR>", "write counterexamples there, for `commute replay`")
@@ -107,7 +120,11 @@ async function check(
     named: names.length > 0,
     testers: testers(),
   };
-  const { report, findings } = await runCampaign(entries.map((e) => e.file), campaign, follow(out));
+  const { report, findings } = await runCampaign(
+    entries.map((e) => e.file),
+    campaign,
+    follow(out),
+  );
   out.progress.close();
   if (report.refinements.every((r) => r.obligations.length === 0 && r.skipped === undefined)) {
     throw new UserError(nothingChosen(options));
@@ -126,24 +143,36 @@ async function check(
 function notACommand(name: string | undefined, project: Project, commands: readonly string[]): void {
   if (name === undefined || process.argv[2] !== name || project.refinements.some((r) => r.name === name)) return;
   const near = nearest(name, commands);
-  if (near !== undefined) throw new UserError(`there is no command or refinement called \`${name}\`; did you mean \`${near}\`?`);
+  if (near !== undefined)
+    throw new UserError(`there is no command or refinement called \`${name}\`; did you mean \`${near}\`?`);
 }
 
 /** The refinements to check. A fault must be one that each of them describes; without names, those that do are checked. */
-async function chosen(project: Project, names: readonly string[], fault: string | undefined): Promise<readonly Entry[]> {
+async function chosen(
+  project: Project,
+  names: readonly string[],
+  fault: string | undefined,
+): Promise<readonly Entry[]> {
   const own = project.refinements.filter((r) => !r.isBuiltIn);
   const all = names.length > 0 ? await distinct(project, names) : own.length > 0 ? own : project.refinements;
-  if (all.length === 0) throw new UserError("there is no refinement here to check: `commute init DIR` makes a project with one");
+  if (all.length === 0)
+    throw new UserError("there is no refinement here to check: `commute init DIR` makes a project with one");
   if (fault === undefined) return all;
   const faults = await Promise.all(
     all.map(async (entry) => ({ entry, known: Object.keys(record((await readDefinition(entry.file))["faults"])) })),
   );
   const having = faults.filter(({ known }) => known.includes(fault));
-  const lacking = names.length > 0 ? faults.filter(({ known }) => !known.includes(fault)) : having.length > 0 ? [] : faults;
+  const lacking =
+    names.length > 0 ? faults.filter(({ known }) => !known.includes(fault)) : having.length > 0 ? [] : faults;
   if (lacking.length === 0) return having.map(({ entry }) => entry);
-  const near = nearest(fault, lacking.flatMap(({ known }) => known));
+  const near = nearest(
+    fault,
+    lacking.flatMap(({ known }) => known),
+  );
   const hint = near === undefined ? "" : `; did you mean \`${near}\`?`;
-  const lists = lacking.map(({ entry, known }) => `  ${entry.name}: ${known.length === 0 ? "has no seeded faults" : known.join(", ")}`);
+  const lists = lacking.map(
+    ({ entry, known }) => `  ${entry.name}: ${known.length === 0 ? "has no seeded faults" : known.join(", ")}`,
+  );
   throw new UserError(`there is no seeded fault called \`${fault}\`${hint}\n${lists.join("\n")}`);
 }
 
@@ -153,7 +182,10 @@ async function distinct(project: Project, names: readonly string[]): Promise<rea
 }
 
 function nothingChosen({ only, mode }: CheckOptions): string {
-  const by = [...(only === undefined ? [] : [`--only ${only.join(" --only ")}`]), ...(mode === undefined ? [] : [`--mode ${mode.join(",")}`])];
+  const by = [
+    ...(only === undefined ? [] : [`--only ${only.join(" --only ")}`]),
+    ...(mode === undefined ? [] : [`--mode ${mode.join(",")}`]),
+  ];
   return `no obligation is left to check with ${by.join(" ")}; \`commute explain REFINEMENT\` names the obligations`;
 }
 
@@ -184,7 +216,8 @@ function follow(out: Output): (event: CampaignEvent) => void {
         const { name, verdict, method, by } = event.obligation;
         [done, total] = [event.done, event.total];
         if (method !== "prove") parts.delete(`${event.refinement} ${method}`);
-        if (!isGood(verdict)) out.note(`${colorOf(out.noteColors, verdict)(verdict)} ${event.refinement} ${name} (${method}, ${by})`);
+        if (!isGood(verdict))
+          out.note(`${colorOf(out.noteColors, verdict)(verdict)} ${event.refinement} ${name} (${method}, ${by})`);
         return show();
       }
       case "skipped":
@@ -224,11 +257,15 @@ async function renderFindings(r: RefinementReport, findings: readonly Finding[])
     alike.set(key, [...(alike.get(key) ?? []), f]);
   }
   const groups = [...alike.values()];
-  const lines = groups.slice(0, SHOWN).flatMap(([first, ...others]) => [
-    "",
-    ...(first === undefined ? [] : renderCounterexample(first.counterexample, refinement).split("\n")),
-    ...others.filter((f, i) => isOtherCause(f, [first, ...others.slice(0, i)])).map((f) => `  also ${f.obligation}: ${titleOf(f)}`),
-  ]);
+  const lines = groups
+    .slice(0, SHOWN)
+    .flatMap(([first, ...others]) => [
+      "",
+      ...(first === undefined ? [] : renderCounterexample(first.counterexample, refinement).split("\n")),
+      ...others
+        .filter((f, i) => isOtherCause(f, [first, ...others.slice(0, i)]))
+        .map((f) => `  also ${f.obligation}: ${titleOf(f)}`),
+    ]);
   const left = groups.slice(SHOWN).flat().length;
   return left === 0 ? lines : [...lines, "", `and ${left} more; --save DIR keeps them all`];
 }
@@ -236,7 +273,9 @@ async function renderFindings(r: RefinementReport, findings: readonly Finding[])
 /** The same cause found by two methods is one bug. */
 function isOtherCause(f: Finding, earlier: readonly (Finding | undefined)[]): boolean {
   const { obligation, variable } = f.counterexample.cause;
-  return !earlier.some((e) => e?.counterexample.cause.obligation === obligation && e.counterexample.cause.variable === variable);
+  return !earlier.some(
+    (e) => e?.counterexample.cause.obligation === obligation && e.counterexample.cause.variable === variable,
+  );
 }
 
 function titleOf({ obligation, counterexample }: Finding): string {

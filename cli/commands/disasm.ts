@@ -65,12 +65,19 @@ function words(hex: readonly string[], width: number): bigint[] {
   }
   const digits = hex.join("").replaceAll(/[\s_]/g, "");
   const wrong = /[^0-9a-fA-F]/.exec(digits);
-  if (wrong !== null) throw new UserError(`\`${wrong[0]}\` is no hexadecimal digit; write bytes in memory order, or one word as 0x…`);
+  if (wrong !== null)
+    throw new UserError(`\`${wrong[0]}\` is no hexadecimal digit; write bytes in memory order, or one word as 0x…`);
   const bytes = Buffer.from(digits.length % 2 === 0 ? digits : "", "hex");
   if (bytes.length === 0 || bytes.length % size !== 0) {
-    throw new UserError(`${digits.length} hexadecimal digits are no whole number of instructions of ${2 * size} digits each`);
+    throw new UserError(
+      `${digits.length} hexadecimal digits are no whole number of instructions of ${2 * size} digits each`,
+    );
   }
   return Array.from({ length: bytes.length / size }, (_, i) =>
-    BigInt(`0x${Buffer.from(bytes.subarray(i * size, (i + 1) * size)).reverse().toString("hex")}`),
+    BigInt(
+      `0x${Buffer.from(bytes.subarray(i * size, (i + 1) * size))
+        .reverse()
+        .toString("hex")}`,
+    ),
   );
 }

@@ -83,7 +83,8 @@ function render(e: Explanation, out: Output): void {
     out.line(bold(title));
     for (const line of lines) out.line(`  ${line}`);
   };
-  const formulas = (entries: Readonly<Record<string, string>>) => Object.entries(entries).flatMap(([k, v]) => formula(k, v));
+  const formulas = (entries: Readonly<Record<string, string>>) =>
+    Object.entries(entries).flatMap(([k, v]) => formula(k, v));
 
   out.line(`${bold(e.name)}  ${e.title}`);
   out.line(dim(`${e.kind}: guest ${e.guest}, host ${e.host}; ${e.file}`));

@@ -23,7 +23,8 @@ Example:
 async function init(argument: string, out: Output): Promise<number> {
   const directory = resolve(argument);
   await mkdir(directory, { recursive: true });
-  if ((await readdir(directory)).length > 0) throw new UserError(`${argument} is not empty: a new project needs a folder of its own`);
+  if ((await readdir(directory)).length > 0)
+    throw new UserError(`${argument} is not empty: a new project needs a folder of its own`);
   await cp(join(packageRoot(), "templates", "project"), directory, { recursive: true });
   // npm leaves files of this name out of packages, so that it cannot be among the templates.
   await writeFile(join(directory, ".gitignore"), ".commute/\n");
@@ -33,6 +34,8 @@ async function init(argument: string, out: Output): Promise<number> {
     .sort();
   out.json({ version: 1, directory, files });
   for (const file of files) out.detail(`  ${show(file)}`);
-  out.line(`A new project is in ${show(directory)}: go on with its README.md, or at once with \`commute check\` in there.`);
+  out.line(
+    `A new project is in ${show(directory)}: go on with its README.md, or at once with \`commute check\` in there.`,
+  );
   return 0;
 }

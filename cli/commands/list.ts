@@ -85,5 +85,7 @@ async function describe(project: Project, entry: Entry): Promise<Described> {
 /** An emulator is no machine of ours: it is called by its own name, or by its module's folder. */
 function hostName(project: Project, entry: Entry, definition: Definition): string {
   const host = text(definition["host"]);
-  return host === "" ? text(record(definition["emulator"])["program"]) || entry.name : machineName(project, entry, host);
+  return host === ""
+    ? text(record(definition["emulator"])["program"]) || entry.name
+    : machineName(project, entry, host);
 }

@@ -54,12 +54,17 @@ async function cases(project: Project, paths: readonly string[]): Promise<readon
       const kind = await stat(root).catch(() => undefined);
       if (kind?.isDirectory() !== true) return kind === undefined && paths.length === 0 ? [] : [root];
       const children = await readdir(root, { recursive: true });
-      return children.filter((child) => /\.ya?ml$/.test(child)).sort().map((child) => join(root, child));
+      return children
+        .filter((child) => /\.ya?ml$/.test(child))
+        .sort()
+        .map((child) => join(root, child));
     }),
   );
   const files = [...new Set(found.flat())];
   if (files.length === 0) {
-    throw new UserError(`there are no counterexamples in ${roots.map(show).join(", ")}; \`commute check --save DIR\` writes them`);
+    throw new UserError(
+      `there are no counterexamples in ${roots.map(show).join(", ")}; \`commute check --save DIR\` writes them`,
+    );
   }
   return files;
 }
@@ -76,7 +81,10 @@ function contextOf(project: Project, signal: AbortSignal): ReplayContext {
       const { replayEmulator } = await import("../../properties/emulator.js");
       const again = await replayEmulator(refinement, c, signal);
       if ("missing" in again) {
-        throw new EnvironmentFailure(refinement.name, again.missing.map((m) => `${m.program} is not installed: ${m.remedy}`).join("; "));
+        throw new EnvironmentFailure(
+          refinement.name,
+          again.missing.map((m) => `${m.program} is not installed: ${m.remedy}`).join("; "),
+        );
       }
       return again.differs.length === 0 ? [] : [{ obligation: c.obligation, differs: again.differs, certain: true }];
     },

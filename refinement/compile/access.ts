@@ -4,7 +4,17 @@
  */
 import { unreachable } from "../errors.js";
 import type { Access } from "../terms/term.js";
-import { CODE, DIRTY, ENTRIES, ENTRY_FLAGS, ENTRY_POINTER, ENTRY_SIZE, GRANTS, type MemoryPlace, PAGE_BITS } from "./layout.js";
+import {
+  CODE,
+  DIRTY,
+  ENTRIES,
+  ENTRY_FLAGS,
+  ENTRY_POINTER,
+  ENTRY_SIZE,
+  GRANTS,
+  type MemoryPlace,
+  PAGE_BITS,
+} from "./layout.js";
 import type { Callee, Support } from "./support.js";
 import type { FunctionBuilder } from "./wasm.js";
 

@@ -61,7 +61,9 @@ export class Arena {
       if (wanted === 0) throw new RangeError("4 GiB are in use");
       this.memory.grow(wanted);
     } catch (error) {
-      throw new EnvironmentFailure("WebAssembly memory", "no room for another page of simulated memory", { cause: error });
+      throw new EnvironmentFailure("WebAssembly memory", "no room for another page of simulated memory", {
+        cause: error,
+      });
     }
   }
 }

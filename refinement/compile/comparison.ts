@@ -9,7 +9,9 @@ import * as t from "../terms/build.js";
 import type { Term } from "../terms/term.js";
 import { emitLoad, emitProbe } from "./access.js";
 import { emitLoop } from "./effects.js";
-import { type Bindings, Expressions, isWide } from "./expressions.js";
+import type { Bindings } from "./binding.js";
+import { Expressions } from "./expressions.js";
+import { isWide } from "./scalars.js";
 import type { FilePlace, MemoryPlace, Place, ScalarPlace } from "./layout.js";
 import type { ElementWrite, Lowering, MemoryWrite } from "./lower.js";
 import { Plan, type Scope } from "./plan.js";
@@ -159,7 +161,10 @@ export function emitComparison(
         const scope = plan.child(branch, variable);
         const byte = lowering.load(c.term, variable, 1);
         plan.use(byte, scope);
-        const pending = [...lowering.memoryWrites(c.term), ...(c.also === undefined ? [] : lowering.memoryWrites(c.also))];
+        const pending = [
+          ...lowering.memoryWrites(c.term),
+          ...(c.also === undefined ? [] : lowering.memoryWrites(c.also)),
+        ];
         for (const write of pending) {
           plan.use(write.condition, plan.root);
           plan.use(write.address, plan.root);

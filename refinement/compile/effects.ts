@@ -7,9 +7,11 @@ import type { Effect, Machine } from "../machine.js";
 import * as t from "../terms/build.js";
 import type { Term } from "../terms/term.js";
 import { emitStore } from "./access.js";
-import { type Binding, type Bindings, Expressions, isWide } from "./expressions.js";
+import type { Binding, Bindings } from "./binding.js";
+import { Expressions } from "./expressions.js";
+import { isWide } from "./scalars.js";
 import type { FilePlace, MemoryPlace, Place, ScalarPlace, StateLayout } from "./layout.js";
-import { type FileWrite, Lowering, type MemoryWrite } from "./lower.js";
+import type { FileWrite, Lowering, MemoryWrite } from "./lower.js";
 import { Plan, type Scope } from "./plan.js";
 import type { Callee, Support } from "./support.js";
 import { Unsupported } from "./unsupported.js";
@@ -41,7 +43,10 @@ export interface EffectContext {
 }
 
 /** The bindings of a state: each variable's term to its place. */
-export function stateBindings(state: StateLayout, promoted: ReadonlyMap<string, number> = new Map()): Map<Term, Binding> {
+export function stateBindings(
+  state: StateLayout,
+  promoted: ReadonlyMap<string, number> = new Map(),
+): Map<Term, Binding> {
   const bindings = new Map<Term, Binding>();
   for (const [v, place] of state) {
     const local = promoted.get(v.name);

@@ -6,7 +6,7 @@ import { InternalDefect } from "../errors.js";
 import type { Term } from "../terms/term.js";
 import { freeVariables } from "../terms/variables.js";
 import { emitCells, placeBinding } from "./effects.js";
-import type { Binding } from "./expressions.js";
+import type { Binding } from "./binding.js";
 import { CompiledModule, type Instance } from "./instance.js";
 import { Layout, type Place, type ScalarPlace } from "./layout.js";
 import { Lowering } from "./lower.js";

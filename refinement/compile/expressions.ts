@@ -5,7 +5,9 @@
 import { InternalDefect, unreachable } from "../errors.js";
 import type { Term } from "../terms/term.js";
 import { emitAccessible, emitLoad, emitProbe, type Probe } from "./access.js";
-import type { FilePlace, MemoryPlace } from "./layout.js";
+import type { Binding, Bindings } from "./binding.js";
+import type { MemoryPlace } from "./layout.js";
+import { argument, isWide, scalarWidth } from "./scalars.js";
 import { type Piece, pieces } from "./lower.js";
 import type { Plan, Scope } from "./plan.js";
 import { type Support, termLimbs } from "./support.js";
@@ -13,36 +15,7 @@ import { Unsupported } from "./unsupported.js";
 import type { FunctionBuilder, PlainInstruction } from "./wasm.js";
 import { type Limb, Wide } from "./wide.js";
 
-/** Where a variable's value is. */
-export type Binding =
-  /** A local: i32 for a bool, else i64. */
-  | { readonly kind: "local"; readonly local: number }
-  /** Limbs in linear memory, at an address relative to the i32 local `base` if there is one. */
-  | { readonly kind: "cell"; readonly base: number | undefined; readonly address: number }
-  | FilePlace
-  | MemoryPlace;
-
-export type Bindings = (term: Term) => Binding | undefined;
-
 const ONES = 0xffff_ffff_ffff_ffffn;
-
-export function scalarWidth(term: Term): number {
-  switch (term.sort.kind) {
-    case "bits":
-      return term.sort.width;
-    case "bool":
-      return 1;
-    case "file":
-    case "memory":
-      throw new InternalDefect(`a ${term.sort.kind} where a scalar is wanted`);
-    default:
-      return unreachable(term.sort);
-  }
-}
-
-export function isWide(term: Term): boolean {
-  return scalarWidth(term) > 64;
-}
 
 /** No value of the term is greater. */
 function bound(term: Term): bigint {
@@ -54,7 +27,8 @@ function bound(term: Term): bigint {
       return bound(argument(term, 0));
     case "ite": {
       const [a, b] = [bound(argument(term, 1)), bound(argument(term, 2))];
-      return a > b ? a : b;
+      if (a > b) return a;
+      return b;
     }
     case "bvand":
       return term.args.reduce((least, arg) => (arg.op === "const" && arg.value < least ? arg.value : least), all);
@@ -68,19 +42,18 @@ function bound(term: Term): bigint {
   }
 }
 
-export function argument(term: Term, i: number): Term {
-  const arg = term.args[i];
-  if (arg === undefined) throw new InternalDefect(`${term.op} has no argument ${i}`);
-  return arg;
-}
-
 export class Expressions {
   readonly code: FunctionBuilder;
   readonly support: Support;
   private readonly plan: Plan;
   private readonly bindings: Bindings;
   private readonly locals = new Map<Term, number>();
-  private readonly probes: { readonly key: string; readonly scope: Scope; readonly address: number; readonly probe: Probe }[] = [];
+  private readonly probes: {
+    readonly key: string;
+    readonly scope: Scope;
+    readonly address: number;
+    readonly probe: Probe;
+  }[] = [];
   private readonly wide: Wide;
   private scope: Scope;
 
@@ -432,10 +405,10 @@ export class Expressions {
     const shape = this.plan.shape(term);
     if (shape.kind === "choice") {
       this.push(condition);
-      this.prepare(shape.then);
+      this.prepare(shape.taken);
       this.prepare(shape.otherwise);
       code.if(
-        () => this.within(shape.then, () => this.push(a, dirty)),
+        () => this.within(shape.taken, () => this.push(a, dirty)),
         () => this.within(shape.otherwise, () => this.push(b, dirty)),
         type,
       );
@@ -608,7 +581,8 @@ export class Expressions {
 
   private memoryPlace(memory: Term): MemoryPlace {
     const place = this.bindings(memory);
-    if (place === undefined || place.kind !== "memory") throw new InternalDefect(`the memory ${memory.name} is nowhere`);
+    if (place === undefined || place.kind !== "memory")
+      throw new InternalDefect(`the memory ${memory.name} is nowhere`);
     return place;
   }
 
@@ -664,7 +638,9 @@ export class Expressions {
     const { code, support } = this;
     const total = term.args.reduce((sum, arg) => sum + termLimbs(arg), 0);
     if (Math.max(total, termLimbs(term)) > support.scratchLimbs) throw new Unsupported(term.op, "operands too wide");
-    const values = term.args.map((arg) => (isWide(arg) ? this.wide.limbs(arg) : [{ kind: "local", local: this.i64(arg) } as const]));
+    const values = term.args.map((arg) =>
+      isWide(arg) ? this.wide.limbs(arg) : [{ kind: "local", local: this.i64(arg) } as const],
+    );
     let at = support.scratch;
     for (const limb of values.flat()) {
       code.i32(0);

@@ -7,7 +7,7 @@ import { operate } from "../terms/operators.js";
 import type { Term } from "../terms/term.js";
 import { FileValue, MemoryValue, type Value } from "../terms/value.js";
 import { Arena } from "./arena.js";
-import { type FilePlace, type MemoryPlace, type Place, type ScalarPlace } from "./layout.js";
+import type { FilePlace, MemoryPlace, Place, ScalarPlace } from "./layout.js";
 import { PagedMemory } from "./paged.js";
 import { type Support, termLimbs } from "./support.js";
 
@@ -38,14 +38,22 @@ export class CompiledModule {
   instantiate(): Instance {
     return new Instance(this.module, this.fixed, this.places, this.externals, this.scratch);
   }
+
+  /** A further module over the memory of an instance at work. */
+  link(instance: Instance, functions: Readonly<Record<string, WebAssembly.ExportedFunction>>): WebAssembly.Instance {
+    return new WebAssembly.Instance(this.module, { env: { ...instance.imports(this.externals), ...functions } });
+  }
 }
 
 export class Instance {
   readonly arena: Arena;
   readonly memories: readonly PagedMemory[];
+  /** Functions that code calls by number: regions. */
+  readonly table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  /** Told when code of regions may have been written. */
+  codeWritten: ((address: bigint, bytes: number) => void) | undefined;
   private readonly instance: WebAssembly.Instance;
-  private readonly externals: readonly Term[];
-  private readonly scratch: number;
+  readonly scratch: number;
 
   constructor(
     module: WebAssembly.Module,
@@ -59,29 +67,38 @@ export class Instance {
     } catch (error) {
       throw new EnvironmentFailure("WebAssembly memory", "cannot be allocated", { cause: error });
     }
-    this.externals = externals;
     this.scratch = scratch;
     this.memories = places.map((place) => new PagedMemory(this.arena, place));
-    this.instance = new WebAssembly.Instance(module, {
-      env: {
-        memory: this.arena.memory,
-        load: (memory: number, address: bigint, bytes: number) => this.memoryNumber(memory).read(address, bytes),
-        store: (memory: number, address: bigint, bytes: number, value: bigint) => {
-          this.memoryNumber(memory).write(address, bytes, value);
-          return undefined;
-        },
-        accessible: (memory: number, access: number, address: bigint, bytes: number) =>
-          this.memoryNumber(memory).accessible(PagedMemory.accessName(access), address, bytes) ? 1 : 0,
-        markCode: (memory: number, address: bigint, bytes: number) => {
-          this.memoryNumber(memory).markCode(address, bytes);
-          return undefined;
-        },
-        external: (number: number) => {
-          this.external(number);
-          return undefined;
-        },
+    this.instance = new WebAssembly.Instance(module, { env: this.imports(externals) });
+  }
+
+  /** What generated code imports. */
+  imports(
+    externals: readonly Term[],
+  ): Record<string, WebAssembly.ImportedFunction | WebAssembly.Memory | WebAssembly.Table> {
+    return {
+      memory: this.arena.memory,
+      table: this.table,
+      load: (memory: number, address: bigint, bytes: number) => this.memoryNumber(memory).read(address, bytes),
+      store: (memory: number, address: bigint, bytes: number, value: bigint) => {
+        this.memoryNumber(memory).write(address, bytes, value);
+        return undefined;
       },
-    });
+      accessible: (memory: number, access: number, address: bigint, bytes: number) =>
+        this.memoryNumber(memory).accessible(PagedMemory.accessName(access), address, bytes) ? 1 : 0,
+      markCode: (memory: number, address: bigint, bytes: number) => {
+        this.memoryNumber(memory).markCode(address, bytes);
+        return undefined;
+      },
+      codeWritten: (address: bigint, bytes: number) => {
+        this.codeWritten?.(address, bytes);
+        return undefined;
+      },
+      external: (number: number) => {
+        this.external(externals, number);
+        return undefined;
+      },
+    };
   }
 
   /** An exported function. */
@@ -101,8 +118,8 @@ export class Instance {
     return memory;
   }
 
-  private external(number: number): void {
-    const term = this.externals[number];
+  private external(externals: readonly Term[], number: number): void {
+    const term = externals[number];
     if (term === undefined) throw new InternalDefect(`there is no external term ${number}`);
     let at = this.scratch;
     const args = term.args.map((arg) => {
@@ -124,7 +141,8 @@ export class Instance {
 
   writeLimbs(address: number, limbs: number, value: bigint): void {
     const view = this.arena.view();
-    for (let i = 0; i < limbs; i++) view.setBigUint64(address + 8 * i, BigInt.asUintN(64, value >> BigInt(64 * i)), true);
+    for (let i = 0; i < limbs; i++)
+      view.setBigUint64(address + 8 * i, BigInt.asUintN(64, value >> BigInt(64 * i)), true);
   }
 
   readScalar(place: ScalarPlace): bigint {
@@ -166,4 +184,3 @@ export class Instance {
     }
   }
 }
-

@@ -13,7 +13,8 @@ import type { Term } from "../terms/term.js";
 import { emitProbe } from "./access.js";
 import { emitDecoder } from "./decoder.js";
 import { type EffectContext, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
-import { type Binding, type Bindings, isWide } from "./expressions.js";
+import type { Binding, Bindings } from "./binding.js";
+import { isWide } from "./scalars.js";
 import { CODE, type MemoryPlace, type ScalarPlace, type StateLayout } from "./layout.js";
 import { Lowering } from "./lower.js";
 import type { Callee, Support } from "./support.js";
@@ -49,14 +50,39 @@ export interface Interpreter {
   /** The memory that instructions are fetched from. */
   readonly codeMemory: MemoryPlace | undefined;
   readonly cache: DecodeCache | undefined;
+  /** How hot code gets in; undefined where the machine cannot have any. */
+  readonly regions: RegionLinks | undefined;
   /** Cells of the choices that the definition leaves open, by the names of their terms. */
   readonly choices: ReadonlyMap<string, ScalarPlace>;
 }
 
+/**
+ * Where the interpreter meets regions of hot code, compiled on their own (regions.ts). A record whose handler is `handler`
+ * stands for a call of the function number `slot` of the table with the argument beside it; `run` falls back to the handler
+ * that the record had before where the region does not advance.
+ */
+export interface RegionLinks {
+  readonly handler: number;
+  /** Offset in a record: number in the table (i32), argument (i32). */
+  readonly slot: number;
+  /** Offset in a record of the handler that the region replaces. */
+  readonly normal: number;
+  /** Steps left (i64), passed to the region and back. */
+  readonly remaining: number;
+  /** Set (i32) when code of a region was written: it must be left after the instruction at hand. */
+  readonly stale: number;
+  /** Addresses from which (i64) and below which (i64) there is code of regions. */
+  readonly bounds: number;
+  /** How far an address is shifted before it chooses a record. */
+  readonly shift: number;
+}
+
 const ENTRIES = 16384;
 export const LISTED = 1024;
-const TAG = 0;
-const HANDLER = 8;
+/** Offsets in a record: the address it is for (i64), the handler's number (i32). */
+export const TAG = 0;
+export const HANDLER = 8;
+const NORMAL = 12;
 const OPERANDS = 16;
 /** Number of no handler, in an empty record. */
 const NO_HANDLER = -1;
@@ -66,6 +92,8 @@ export interface InterpreterOptions {
   readonly log?: (place: MemoryPlace) => Callee | undefined;
   /** Put before the names of the exported functions, `run` and `invalidate`. */
   readonly prefix?: string;
+  /** Lets regions of hot code be linked in. */
+  readonly regions?: boolean;
 }
 
 export function emitInterpreter(support: Support, state: StateLayout, options: InterpreterOptions = {}): Interpreter {
@@ -128,6 +156,7 @@ class InterpreterEmitter {
   private readonly choiceBindings = new Map<Term, Binding>();
   private readonly stateBindings: ReadonlyMap<Term, Binding>;
   private readonly steps: number;
+  private regions: RegionLinks | undefined;
 
   constructor(support: Support, state: StateLayout, options: InterpreterOptions) {
     this.support = support;
@@ -150,14 +179,20 @@ class InterpreterEmitter {
     const isa = this.machine.instructionSet;
     const handlers = isa === undefined ? [] : this.machine.transitions.filter((x) => x.instruction !== undefined);
     const source = isa === undefined ? undefined : this.source(isa);
-    const recordSize = Math.max(64, 2 ** Math.ceil(Math.log2(this.mostOperands(handlers))));
+    const links = this.links(source, handlers);
+    const operandsEnd = this.mostOperands(handlers);
+    const recordSize = Math.max(64, 2 ** Math.ceil(Math.log2(operandsEnd + 8)));
+    if (links !== undefined) this.regions = { ...links, slot: operandsEnd };
     const cache = isa === undefined ? undefined : this.allocateCache(recordSize, source === undefined ? 0 : ENTRIES);
     const invalidate =
-      source?.memory === undefined || cache === undefined ? undefined : this.emitInvalidate(source, cache, shiftOf(isa));
+      source?.memory === undefined || cache === undefined
+        ? undefined
+        : this.emitInvalidate(source, cache, shiftOf(isa));
     const { module } = this.support;
 
     const other = module.function([], ["i32"]);
-    const decode = isa === undefined ? undefined : module.function(["i64", "i32"], ["i32"]);
+    const decode =
+      isa === undefined ? undefined : module.function(["i64", "i32"], ["i32"], `${this.options.prefix ?? ""}decode`);
     const run = module.function(["i64"], ["i32"], `${this.options.prefix ?? ""}run`);
     const context = { source, invalidate, cache };
     this.emitOther(other, context);
@@ -172,7 +207,24 @@ class InterpreterEmitter {
       invalidate,
       codeMemory: source?.memory,
       cache,
+      regions: this.regions,
       choices: this.choices,
+    };
+  }
+
+  /** Regions know code by the program counter, and need to be told when it is written. */
+  private links(source: Source | undefined, handlers: readonly Transition[]): Omit<RegionLinks, "slot"> | undefined {
+    const isa = this.machine.instructionSet;
+    if (this.options.regions !== true || isa === undefined || source?.memory === undefined) return undefined;
+    if (source.key.op !== "var" || source.key.name !== isa.programCounter) return undefined;
+    const { layout } = this.support;
+    return {
+      handler: handlers.length,
+      normal: NORMAL,
+      remaining: layout.allocate(8),
+      stale: layout.allocate(8),
+      bounds: layout.allocate(16),
+      shift: shiftOf(isa),
     };
   }
 
@@ -204,10 +256,15 @@ class InterpreterEmitter {
       const operands = new Operands(instruction);
       const trial = new FunctionBuilder(0, { parameters: ["i64"], results: ["i32"] });
       trial.block((label) => {
-        emitEffect(this.handlerContext(trial, operands, 0, new Map(), undefined), this.machine, instruction.effect, () => {
-          trial.i32(0);
-          trial.br(label);
-        });
+        emitEffect(
+          this.handlerContext(trial, operands, 0, new Map(), undefined),
+          this.machine,
+          instruction.effect,
+          () => {
+            trial.i32(0);
+            trial.br(label);
+          },
+        );
         trial.i32(0);
       }, "i32");
       most = Math.max(most, operands.list.length);
@@ -302,7 +359,11 @@ class InterpreterEmitter {
     operands: Map<Instruction, Operands>,
     other: FunctionBuilder,
     decode: FunctionBuilder | undefined,
-    around: { readonly source: Source | undefined; readonly invalidate: Callee | undefined; readonly cache: DecodeCache | undefined },
+    around: {
+      readonly source: Source | undefined;
+      readonly invalidate: Callee | undefined;
+      readonly cache: DecodeCache | undefined;
+    },
     shift: number,
   ): void {
     const isa = this.machine.instructionSet;
@@ -380,18 +441,26 @@ class InterpreterEmitter {
         if (isa === undefined || decode === undefined || around.cache === undefined) {
           fallback();
         } else {
-          this.emitDispatch(code, handlers, operands, { ...around, cache: around.cache }, {
-            isa,
-            decode,
-            record,
-            handler,
-            promoted,
-            shift,
-            flush,
-            fallback,
-            next,
-            trapped: () => leave(exit, STATUS.trap),
-          });
+          this.emitDispatch(
+            code,
+            handlers,
+            operands,
+            { ...around, cache: around.cache },
+            {
+              isa,
+              decode,
+              record,
+              handler,
+              promoted,
+              shift,
+              remaining,
+              flush,
+              reload,
+              fallback,
+              next,
+              trapped: () => leave(exit, STATUS.trap),
+            },
+          );
         }
       });
       // The loop is left only by branches.
@@ -409,7 +478,11 @@ class InterpreterEmitter {
     code: FunctionBuilder,
     handlers: readonly Transition[],
     operands: Map<Instruction, Operands>,
-    around: { readonly source: Source | undefined; readonly invalidate: Callee | undefined; readonly cache: DecodeCache },
+    around: {
+      readonly source: Source | undefined;
+      readonly invalidate: Callee | undefined;
+      readonly cache: DecodeCache;
+    },
     at: {
       readonly isa: InstructionSet;
       readonly decode: FunctionBuilder;
@@ -417,7 +490,9 @@ class InterpreterEmitter {
       readonly handler: number;
       readonly promoted: ReadonlyMap<string, number>;
       readonly shift: number;
+      readonly remaining: number;
       readonly flush: () => void;
+      readonly reload: () => void;
       readonly fallback: () => void;
       readonly next: Label;
       readonly trapped: () => void;
@@ -443,9 +518,11 @@ class InterpreterEmitter {
       code.set(handler);
     } else {
       const state = stateBindings(this.state, at.promoted);
-      emitScalars(code, this.support, this.lowering, (term) => state.get(term) ?? this.choiceBindings.get(term), [source.key]);
+      emitScalars(code, this.support, this.lowering, (term) => state.get(term) ?? this.choiceBindings.get(term), [
+        source.key,
+      ]);
       code.tee(key);
-      this.recordOf(code, cache, at.shift);
+      emitRecordAddress(code, cache, at.shift);
       code.tee(record);
       code.memory("i64.load", TAG);
       code.get(key);
@@ -466,8 +543,19 @@ class InterpreterEmitter {
         const nest = (i: number): void => {
           const transition = handlers[i];
           if (transition === undefined) {
-            code.get(handler);
-            code.brTable(labels, none);
+            const table = (): void => {
+              code.get(handler);
+              code.brTable(labels, none);
+            };
+            if (this.regions === undefined) {
+              table();
+              return;
+            }
+            code.block((label) => {
+              labels.push(label);
+              table();
+            });
+            this.emitEnterRegion(code, this.regions, { ...at, again });
             return;
           }
           code.block((label) => {
@@ -500,6 +588,62 @@ class InterpreterEmitter {
     code.emit("unreachable");
   }
 
+  /** Runs the region that the record stands for; the program counter is where the region says. */
+  private emitEnterRegion(
+    code: FunctionBuilder,
+    links: RegionLinks,
+    at: {
+      readonly record: number;
+      readonly handler: number;
+      readonly remaining: number;
+      readonly reload: () => void;
+      readonly again: Label;
+      readonly next: Label;
+      readonly trapped: () => void;
+    },
+  ): void {
+    const { record, remaining } = at;
+    const before = code.local("i64");
+    const trapped = code.local("i32");
+    // The step that was counted for this record is the region's to count.
+    code.get(remaining);
+    code.i64(1n);
+    code.emit("i64.add");
+    code.set(before);
+    code.i32(0);
+    code.get(before);
+    code.memory("i64.store", links.remaining);
+    code.i32(0);
+    code.i32(0);
+    code.memory("i32.store", links.stale);
+    code.get(record);
+    code.memory("i32.load", links.slot + 4);
+    code.get(record);
+    code.memory("i32.load", links.slot);
+    code.callIndirect(this.support.module.indirect(["i32"], ["i32"]));
+    code.set(trapped);
+    at.reload();
+    code.i32(0);
+    code.memory("i64.load", links.remaining);
+    code.set(remaining);
+    code.get(trapped);
+    code.if(() => at.trapped());
+    code.get(remaining);
+    code.get(before);
+    code.emit("i64.eq");
+    code.if(() => {
+      code.get(before);
+      code.i64(1n);
+      code.emit("i64.sub");
+      code.set(remaining);
+      code.get(record);
+      code.memory("i32.load", NORMAL);
+      code.set(at.handler);
+      code.br(at.again);
+    });
+    code.br(at.next);
+  }
+
   private emitHandler(
     code: FunctionBuilder,
     transition: Transition,
@@ -517,23 +661,6 @@ class InterpreterEmitter {
       this.pushTrapped(code);
       code.if(at.trapped);
     }
-  }
-
-  /** Replaces the key (i64) on the stack by the address of its record. */
-  private recordOf(code: FunctionBuilder, cache: DecodeCache, shift: number): void {
-    const size = Math.log2(cache.recordSize);
-    if (shift < size) {
-      code.emit("i32.wrap_i64");
-      code.i32(size - shift);
-      code.emit("i32.shl");
-    } else {
-      code.i64(BigInt(shift - size));
-      code.emit("i64.shr_u", "i32.wrap_i64");
-    }
-    code.i32((cache.entries - 1) * cache.recordSize);
-    code.emit("i32.and");
-    code.i32(cache.address);
-    code.emit("i32.add");
   }
 
   /** (key, record) → handler: decodes the word and fills the record, or −1 where there is no instruction. */
@@ -650,7 +777,7 @@ class InterpreterEmitter {
         code.set(at);
       }
       code.get(at);
-      this.recordOf(code, cache, shift);
+      emitRecordAddress(code, cache, shift);
       code.tee(record);
       code.memory("i64.load", TAG);
       code.get(at);
@@ -673,8 +800,43 @@ class InterpreterEmitter {
       code.tee(left);
       code.brIf(again);
     });
+    if (this.regions !== undefined) {
+      const { bounds } = this.regions;
+      code.get(address);
+      code.get(bytes);
+      code.emit("i64.extend_i32_u", "i64.add");
+      code.i32(0);
+      code.memory("i64.load", bounds);
+      code.emit("i64.gt_u");
+      code.get(address);
+      code.i32(0);
+      code.memory("i64.load", bounds + 8);
+      code.emit("i64.lt_u", "i32.and");
+      code.if(() => {
+        code.get(address);
+        code.get(bytes);
+        code.call(this.support.imports.codeWritten);
+      });
+    }
     return code;
   }
+}
+
+/** Replaces an address of an instruction (i64) on the stack by that of its record. */
+export function emitRecordAddress(code: FunctionBuilder, cache: DecodeCache, shift: number): void {
+  const size = Math.log2(cache.recordSize);
+  if (shift < size) {
+    code.emit("i32.wrap_i64");
+    code.i32(size - shift);
+    code.emit("i32.shl");
+  } else {
+    code.i64(BigInt(shift - size));
+    code.emit("i64.shr_u", "i32.wrap_i64");
+  }
+  code.i32((cache.entries - 1) * cache.recordSize);
+  code.emit("i32.and");
+  code.i32(cache.address);
+  code.emit("i32.add");
 }
 
 /** How far addresses are shifted before they choose a record: instructions that are all aligned need not share. */

@@ -11,7 +11,7 @@ import type { Term } from "../terms/term.js";
 import { freeVariables } from "../terms/variables.js";
 import { type Compared, emitComparison, WriteLog } from "./comparison.js";
 import { type EffectContext, emitCells, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
-import type { Binding, Bindings } from "./expressions.js";
+import type { Binding, Bindings } from "./binding.js";
 import { CompiledModule } from "./instance.js";
 import { emitInterpreter, type Interpreter, STATUS } from "./interpreter.js";
 import { Layout, type MemoryPlace, type ScalarPlace, StateLayout } from "./layout.js";
@@ -21,7 +21,15 @@ import { Unsupported } from "./unsupported.js";
 import type { FunctionBuilder, Label } from "./wasm.js";
 
 /** What `auto` returns. */
-export const OUTCOME = { limit: 0, quiescent: 1, commute: 2, blocked: 3, progress: 4, invariant: 5, materialize: 6 } as const;
+export const OUTCOME = {
+  limit: 0,
+  quiescent: 1,
+  commute: 2,
+  blocked: 3,
+  progress: 4,
+  invariant: 5,
+  materialize: 6,
+} as const;
 
 /** Bits of the word that says what to check. */
 export const CHECK = { invariant: 1, points: 2, onlyAppointed: 4 } as const;
@@ -88,7 +96,11 @@ interface PlannedCase {
 }
 interface PlannedStep {
   readonly step: GuestStep;
-  readonly values: readonly { readonly term: Term; readonly place: ScalarPlace; readonly targets: readonly ScalarPlace[] }[];
+  readonly values: readonly {
+    readonly term: Term;
+    readonly place: ScalarPlace;
+    readonly targets: readonly ScalarPlace[];
+  }[];
 }
 
 class LockstepEmitter {
@@ -263,7 +275,10 @@ class LockstepEmitter {
     if (code === undefined) {
       code = this.support.module.function([], ["i32"]);
       this.comparisons.set(key, code);
-      this.emitCompare(code, this.comparedAs(names, (name) => this.alpha(name)));
+      this.emitCompare(
+        code,
+        this.comparedAs(names, (name) => this.alpha(name)),
+      );
       code.i32(0);
     }
     return code;
@@ -284,8 +299,8 @@ class LockstepEmitter {
   /** Returns 1 + the number of a variable that differs; falls through where none does. */
   private emitCompare(code: FunctionBuilder, compared: readonly Compared[]): void {
     emitComparison(code, this.support, this.lowering, this.hostBindings, compared, (i) => {
-      const variable = compared[i]?.variable;
-      code.i32(1 + this.refinement.guest.variables.findIndex((v) => v === variable));
+      const differing = compared[i];
+      code.i32(1 + (differing === undefined ? 0 : this.refinement.guest.variables.indexOf(differing.variable)));
       code.emit("return");
     });
   }
@@ -333,7 +348,8 @@ class LockstepEmitter {
         const parameters = this.guestTransition(step.transition).parameters;
         parameters.forEach((p, i) => {
           const [term, target] = [step.arguments[i], this.guestParameters.get(p.term.name)];
-          if (term === undefined || target === undefined) throw new InternalDefect(`${step.transition} lacks ${p.name}`);
+          if (term === undefined || target === undefined)
+            throw new InternalDefect(`${step.transition} lacks ${p.name}`);
           wanted.push({ term, targets: [target] });
         });
       }
@@ -719,7 +735,8 @@ class LockstepEmitter {
 /** The number of the first case whose condition holds; the last one's does. */
 function caseNumber(cases: readonly StepCase[]): Term {
   return cases.reduceRight(
-    (rest, c, i) => (i === cases.length - 1 ? t.constant(16, BigInt(i)) : t.ite(c.condition, t.constant(16, BigInt(i)), rest)),
+    (rest, c, i) =>
+      i === cases.length - 1 ? t.constant(16, BigInt(i)) : t.ite(c.condition, t.constant(16, BigInt(i)), rest),
     t.constant(16, 0n),
   );
 }

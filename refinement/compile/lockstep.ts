@@ -101,7 +101,8 @@ export class CompiledLockstep {
     for (const { log } of code.memories) instance.arena.view().setInt32(log.address, 0, true);
     instance.function("abstract")();
     const differs = Number(instance.function("compare")());
-    if (differs !== 0) throw new InternalDefect(`the abstraction differs from itself in ${this.guestVariable(differs - 1)}`);
+    if (differs !== 0)
+      throw new InternalDefect(`the abstraction differs from itself in ${this.guestVariable(differs - 1)}`);
   }
 
   hostState(): State {
@@ -134,17 +135,28 @@ export class CompiledLockstep {
    * Takes up to `maxHostSteps` host steps: the appointments when they are due, else the first transition without parameters
    * that is enabled and not the environment's.
    */
-  runAuto(maxHostSteps: number, appointments: readonly Appointment[] = [], checks: Checks = ALL_CHECKS): LockstepOutcome {
+  runAuto(
+    maxHostSteps: number,
+    appointments: readonly Appointment[] = [],
+    checks: Checks = ALL_CHECKS,
+  ): LockstepOutcome {
     return this.run(maxHostSteps, appointments, checks, false);
   }
 
-  private run(maxHostSteps: number, appointments: readonly Appointment[], checks: Checks, onlyAppointed: boolean): LockstepOutcome {
+  private run(
+    maxHostSteps: number,
+    appointments: readonly Appointment[],
+    checks: Checks,
+    onlyAppointed: boolean,
+  ): LockstepOutcome {
     const { control } = this.code;
     const view = this.instance.arena.view();
     this.schedule(appointments);
     view.setInt32(
       control.checks,
-      (checks.invariant ? CHECK.invariant : 0) | (checks.points ? CHECK.points : 0) | (onlyAppointed ? CHECK.onlyAppointed : 0),
+      (checks.invariant ? CHECK.invariant : 0) |
+        (checks.points ? CHECK.points : 0) |
+        (onlyAppointed ? CHECK.onlyAppointed : 0),
       true,
     );
     view.setBigInt64(control.hostSteps, 0n, true);
@@ -182,7 +194,8 @@ export class CompiledLockstep {
       last,
       violation,
     });
-    const violation = (kind: LockstepViolation["kind"], what: string): LockstepOutcome => result("violation", { kind, what });
+    const violation = (kind: LockstepViolation["kind"], what: string): LockstepOutcome =>
+      result("violation", { kind, what });
     switch (outcome) {
       case OUTCOME.limit:
         return result("limit");
@@ -254,4 +267,3 @@ export class CompiledLockstep {
 }
 
 const ALL_CHECKS: Checks = { invariant: true, points: true };
-

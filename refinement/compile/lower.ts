@@ -264,7 +264,13 @@ export class Lowering {
       body = rest;
     }
     const [base, index] = body.args;
-    if (body.op !== "select" || base === undefined || base.op !== "var" || index !== bound || base.sort !== value.sort) {
+    if (
+      body.op !== "select" ||
+      base === undefined ||
+      base.op !== "var" ||
+      index !== bound ||
+      base.sort !== value.sort
+    ) {
       return undefined;
     }
     return { base, writes: writes.reverse() };

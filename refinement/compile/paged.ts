@@ -3,10 +3,20 @@
  * was loaded; the table in linear memory finds them again, and what it does not settle comes here. Nothing is copied back
  * until somebody asks for the value.
  */
-import { type Access } from "../terms/term.js";
+import type { Access } from "../terms/term.js";
 import { ALL_ACCESSIBLE, MemoryValue } from "../terms/value.js";
 import type { Arena } from "./arena.js";
-import { CODE, DIRTY, ENTRIES, ENTRY_FLAGS, ENTRY_POINTER, ENTRY_SIZE, GRANTS, type MemoryPlace, PAGE_BITS } from "./layout.js";
+import {
+  CODE,
+  DIRTY,
+  ENTRIES,
+  ENTRY_FLAGS,
+  ENTRY_POINTER,
+  ENTRY_SIZE,
+  GRANTS,
+  type MemoryPlace,
+  PAGE_BITS,
+} from "./layout.js";
 
 const PAGE_SIZE = 2 ** PAGE_BITS;
 const OFFSET = BigInt(PAGE_SIZE - 1);

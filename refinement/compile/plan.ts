@@ -40,10 +40,14 @@ function meet(a: Scope, b: Scope): Scope {
 /** How a term's arguments are evaluated. */
 export type Shape =
   | { readonly kind: "strict" }
-  /** Evaluates `then` or `otherwise` in a scope of its own. */
-  | { readonly kind: "choice"; readonly then: Scope; readonly otherwise: Scope }
+  /** Evaluates `taken` or `otherwise` in a scope of its own. */
+  | { readonly kind: "choice"; readonly taken: Scope; readonly otherwise: Scope }
   /** `and`, `or`: the first ones at once, each later one only if it still matters, within the one before. */
-  | { readonly kind: "chain"; readonly first: readonly Term[]; readonly later: readonly { readonly term: Term; readonly scope: Scope }[] };
+  | {
+      readonly kind: "chain";
+      readonly first: readonly Term[];
+      readonly later: readonly { readonly term: Term; readonly scope: Scope }[];
+    };
 
 const STRICT: Shape = { kind: "strict" };
 /** A branch that costs more is worth a jump. */
@@ -161,9 +165,9 @@ export class Plan {
       this.note(a, home);
       const narrow = term.sort.kind === "bool" || (term.sort.kind === "bits" && term.sort.width <= 64);
       if (narrow && Math.max(this.cost(b), this.cost(c)) > LAZY) {
-        const shape = { kind: "choice", then: this.child(home), otherwise: this.child(home) } as const;
+        const shape = { kind: "choice", taken: this.child(home), otherwise: this.child(home) } as const;
         this.shapes.set(term, shape);
-        this.note(b, shape.then);
+        this.note(b, shape.taken);
         this.note(c, shape.otherwise);
       } else {
         this.note(b, home);
@@ -173,7 +177,9 @@ export class Plan {
     }
     if (term.op === "and" || term.op === "or") {
       const cheap = term.args.filter((arg) => this.cost(arg) <= LAZY);
-      const dear = term.args.filter((arg) => this.cost(arg) > LAZY).sort((x, y) => this.cost(x) - this.cost(y) || x.id - y.id);
+      const dear = term.args
+        .filter((arg) => this.cost(arg) > LAZY)
+        .sort((x, y) => this.cost(x) - this.cost(y) || x.id - y.id);
       if (dear.length > 0) {
         const first = cheap.length > 0 ? cheap : dear.splice(0, 1);
         let scope = home;

@@ -9,7 +9,8 @@ import type { Value } from "../terms/value.js";
 import { CompiledModule, type Instance } from "./instance.js";
 import { type DecodeCache, emitInterpreter, type Interpreter, LISTED, STATUS } from "./interpreter.js";
 import { Layout, type Place, StateLayout } from "./layout.js";
-import { PagedMemory } from "./paged.js";
+import type { PagedMemory } from "./paged.js";
+import { Regions } from "./regions.js";
 import { Support } from "./support.js";
 import { Unsupported } from "./unsupported.js";
 
@@ -24,6 +25,8 @@ export interface RunOutcome {
 
 interface Compiled {
   readonly module: CompiledModule;
+  readonly layout: Layout;
+  readonly scratch: number;
   readonly state: StateLayout;
   readonly interpreter: Interpreter;
 }
@@ -36,16 +39,21 @@ function compile(machine: Machine): Compiled {
     const layout = new Layout();
     const support = new Support(layout);
     const state = new StateLayout(layout, machine);
-    const interpreter = emitInterpreter(support, state);
-    result = { module: new CompiledModule(support), state, interpreter };
+    const interpreter = emitInterpreter(support, state, { regions: true });
+    result = { module: new CompiledModule(support), layout, scratch: support.scratch, state, interpreter };
     compiled.set(machine, result);
   }
   return result;
 }
 
-/** Steps a call may do before it comes back, so that V8 can replace a long-running function by its optimized code. */
-const WARM_UP = 20_000;
-const CHUNK = 50_000_000;
+/**
+ * Steps in one call. WebAssembly code that is at work cannot be replaced by a better version of itself, nor entered by a
+ * region compiled meanwhile: it has to come back. The first calls are short, so that this happens soon.
+ */
+const SHORT = 20_000;
+const LONG = 2_000_000;
+/** Short calls to begin with, and after something new was compiled. */
+const WARM_UP = 50;
 
 export function reasonOf(status: number): Reason {
   switch (status) {
@@ -94,18 +102,21 @@ export class Simulator {
   private readonly layout: StateLayout;
   private readonly interpreter: Interpreter;
   private readonly call: WebAssembly.ExportedFunction;
-  private warmUp = 50;
+  private readonly regions: Regions | undefined;
+  private warmUp = WARM_UP;
+  private calls = 0;
   private total = 0;
 
   /** Throws `Unsupported` for a machine that cannot be compiled. The state is all zero, all memory accessible. */
   constructor(machine: Machine) {
     this.machine = machine;
-    const { module, state, interpreter } = compile(machine);
+    const { module, layout, scratch, state, interpreter } = compile(machine);
     this.instance = module.instantiate();
     this.layout = state;
     this.interpreter = interpreter;
     this.call = this.instance.function("run");
     prepareInterpreter(this.instance, interpreter);
+    this.regions = regionsOf(machine, { layout, scratch, state }, interpreter, this.instance);
     for (const [v, place] of state) {
       if (place.kind !== "file") continue;
       for (const [index, value] of v.fixed) this.instance.writeElement(place, index, value);
@@ -162,7 +173,9 @@ export class Simulator {
 
   /** The value that a `choose` of this transition takes from now on; 0 before. */
   choose(transition: string, choice: string, value: bigint): void {
-    const parameter = this.machine.transitions.find((x) => x.name === transition)?.choices.find((c) => c.name === choice);
+    const parameter = this.machine.transitions
+      .find((x) => x.name === transition)
+      ?.choices.find((c) => c.name === choice);
     const place = parameter === undefined ? undefined : this.interpreter.choices.get(parameter.term.name);
     if (place === undefined) throw new InternalDefect(`${transition} has no choice ${choice}`);
     this.instance.write(place, value);
@@ -176,14 +189,48 @@ export class Simulator {
   run(maxSteps: number): RunOutcome {
     let done = 0;
     for (;;) {
-      const chunk = Math.min(maxSteps - done, this.warmUp > 0 ? WARM_UP : CHUNK);
-      if (chunk === WARM_UP) this.warmUp--;
+      const chunk = Math.min(maxSteps - done, this.nextChunk());
       const status = this.call(BigInt(chunk));
       const steps = Number(this.instance.arena.view().getBigInt64(this.interpreter.steps, true));
       done += steps;
       this.total += steps;
       const reason = reasonOf(Number(status));
       if (reason !== "limit" || done >= maxSteps) return { reason, steps: done };
+      this.look();
+    }
+  }
+
+  /** Regions of hot code that have been compiled and are still valid. */
+  get regionCount(): number {
+    return this.regions?.count ?? 0;
+  }
+
+  /** Compiles the code at the present program counter as if it were hot. False where that is not possible. */
+  compileHere(): boolean {
+    const { regions } = this;
+    const isa = this.machine.instructionSet;
+    return regions !== undefined && isa !== undefined && regions.compile(this.scalar(isa.programCounter));
+  }
+
+  /** Of varying length, so that samples do not fall into step with a loop. */
+  private nextChunk(): number {
+    this.calls++;
+    if (this.warmUp === 0) return LONG;
+    return SHORT + ((this.calls * 7919) % 997);
+  }
+
+  /** Between two calls: is the machine somewhere that is worth compiling? */
+  private look(): void {
+    const { regions } = this;
+    if (regions === undefined) {
+      if (this.warmUp > 0) this.warmUp--;
+      return;
+    }
+    if (regions.sample()) {
+      if (this.warmUp > 0) this.warmUp--;
+      if (this.calls % 64 === 0) regions.install();
+    } else {
+      this.warmUp = WARM_UP;
     }
   }
 
@@ -191,6 +238,8 @@ export class Simulator {
   private flush(): void {
     const { cache } = this.interpreter;
     if (cache !== undefined) resetCache(this.instance, cache);
+    this.regions?.reset();
+    this.warmUp = WARM_UP;
   }
 
   private place(name: string): Place {
@@ -202,9 +251,27 @@ export class Simulator {
 
   private filePlace(name: string, index: number): Extract<Place, { kind: "file" }> {
     const place = this.place(name);
-    if (place.kind !== "file" || index < 0 || index >= place.count) throw new InternalDefect(`there is no ${name}[${index}]`);
+    if (place.kind !== "file" || index < 0 || index >= place.count)
+      throw new InternalDefect(`there is no ${name}[${index}]`);
     return place;
   }
+}
+
+function regionsOf(
+  machine: Machine,
+  { layout, scratch, state }: Pick<Compiled, "layout" | "scratch" | "state">,
+  interpreter: Interpreter,
+  instance: Instance,
+): Regions | undefined {
+  const { regions: links, cache, codeMemory } = interpreter;
+  const isa = machine.instructionSet;
+  const pc = isa === undefined ? undefined : variable(machine, isa.programCounter);
+  if (links === undefined || cache === undefined || codeMemory === undefined || isa === undefined || pc === undefined)
+    return undefined;
+  const place = state.of(pc.name);
+  if (place.kind !== "scalar") return undefined;
+  const host = { machine, state, layout, scratch, links, cache, pc: place.address, codeMemory };
+  return new Regions(host, instance, isa, pc.term);
 }
 
 /** A simulator, or why there is none. */

@@ -19,6 +19,8 @@ export interface Imports {
   readonly accessible: Callee;
   /** (memory, address, bytes): instructions there are predecoded from now on. */
   readonly markCode: Callee;
+  /** (address, bytes): code of regions may have been written. */
+  readonly codeWritten: Callee;
   /** (number): computes the term `externals[number]` on the arguments in the scratch area, leaving the result there. */
   readonly external: Callee;
 }
@@ -46,6 +48,7 @@ export class Support {
       store: module.importFunction("store", ["i32", "i64", "i32", "i64"], []),
       accessible: module.importFunction("accessible", ["i32", "i32", "i64", "i32"], ["i32"]),
       markCode: module.importFunction("markCode", ["i32", "i64", "i32"], []),
+      codeWritten: module.importFunction("codeWritten", ["i64", "i32"], []),
       external: module.importFunction("external", ["i32"], []),
     };
   }

@@ -153,7 +153,9 @@ export class FunctionBuilder {
     const count = this.locals.length;
     body();
     for (const type of ["i32", "i64"] as const) {
-      const fresh = this.locals.flatMap((t, i) => (i >= count && t === type ? [this.signature.parameters.length + i] : []));
+      const fresh = this.locals.flatMap((t, i) =>
+        i >= count && t === type ? [this.signature.parameters.length + i] : [],
+      );
       this.free[type] = [...fresh.reverse(), ...before[type]];
     }
   }
@@ -310,7 +312,11 @@ export class ModuleBuilder {
   private readonly exports: { readonly name: string; readonly index: number }[] = [];
   private usesTable = false;
 
-  importFunction(importName: string, parameters: readonly ValueType[], results: readonly ValueType[]): { readonly index: number } {
+  importFunction(
+    importName: string,
+    parameters: readonly ValueType[],
+    results: readonly ValueType[],
+  ): { readonly index: number } {
     if (this.functions.length > 0) throw new InternalDefect("imports come before functions");
     this.imports.push({ name: importName, type: this.type({ parameters, results }) });
     return { index: this.imports.length - 1 };

@@ -26,7 +26,10 @@ declare namespace WebAssembly {
   }
 
   class Instance {
-    constructor(module: Module, imports: Record<string, Record<string, ImportedFunction | ExportedFunction | Memory | Table>>);
+    constructor(
+      module: Module,
+      imports: Record<string, Record<string, ImportedFunction | ExportedFunction | Memory | Table>>,
+    );
     readonly exports: Readonly<Record<string, ExportedFunction | undefined>>;
   }
 

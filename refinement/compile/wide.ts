@@ -3,15 +3,27 @@
  */
 import { InternalDefect, unreachable } from "../errors.js";
 import type { Term } from "../terms/term.js";
-import { argument, type Expressions, isWide, scalarWidth } from "./expressions.js";
+import type { Binding } from "./binding.js";
 import { limbsOf } from "./layout.js";
-import { pieces } from "./lower.js";
+import { type Piece, pieces } from "./lower.js";
 import type { Plan } from "./plan.js";
+import { argument, isWide, scalarWidth } from "./scalars.js";
+import type { Support } from "./support.js";
 import type { FunctionBuilder } from "./wasm.js";
 
 export type Limb =
   | { readonly kind: "local"; readonly local: number }
   | { readonly kind: "constant"; readonly value: bigint };
+
+/** What the wide values need of the narrow ones: `Expressions`. */
+export interface Narrow {
+  readonly support: Support;
+  local(term: Term): number;
+  bindingOf(term: Term): Binding | undefined;
+  pushElement(file: Term, index: Term, limb: number): void;
+  loadPiece(load: Term, at: number, bytes: Piece): void;
+  external(term: Term, results: readonly ({ readonly push: true } | { readonly local: number })[]): void;
+}
 
 const ZERO: Limb = { kind: "constant", value: 0n };
 
@@ -23,12 +35,12 @@ function constantLimbs(value: bigint, width: number): Limb[] {
 }
 
 export class Wide {
-  private readonly expressions: Expressions;
+  private readonly expressions: Narrow;
   private readonly code: FunctionBuilder;
   private readonly plan: Plan;
   private readonly memo = new Map<Term, readonly Limb[]>();
 
-  constructor(expressions: Expressions, code: FunctionBuilder, plan: Plan) {
+  constructor(expressions: Narrow, code: FunctionBuilder, plan: Plan) {
     this.expressions = expressions;
     this.code = code;
     this.plan = plan;
@@ -135,7 +147,10 @@ export class Wide {
       case "sdiv":
       case "srem":
       case "apply": {
-        const results = Array.from({ length: count }, () => ({ kind: "local", local: this.code.local("i64") }) as const);
+        const results = Array.from(
+          { length: count },
+          () => ({ kind: "local", local: this.code.local("i64") }) as const,
+        );
         this.expressions.external(term, results);
         return results;
       }
@@ -191,7 +206,8 @@ export class Wide {
 
   private variable(term: Term, count: number): readonly Limb[] {
     const binding = this.expressions.bindingOf(term);
-    if (binding === undefined || binding.kind !== "cell") throw new InternalDefect(`the variable ${term.name} is nowhere`);
+    if (binding === undefined || binding.kind !== "cell")
+      throw new InternalDefect(`the variable ${term.name} is nowhere`);
     return this.each(count, (i) => {
       if (binding.base === undefined) this.code.i32(0);
       else this.code.get(binding.base);

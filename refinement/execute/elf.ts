@@ -115,11 +115,16 @@ const LAYOUTS = {
 export function readElf(bytes: Uint8Array, file: string): Elf {
   const reader = new Reader(bytes, file);
   if (bytes.length < 4 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
-    throw elfError(file, "not an ELF file: it does not begin with 7f 45 4c 46; give an executable, or use --hex for bytes");
+    throw elfError(
+      file,
+      "not an ELF file: it does not begin with 7f 45 4c 46; give an executable, or use --hex for bytes",
+    );
   }
   const cls = reader.number(4, 1, "the ELF header");
-  if (cls !== 1n && cls !== 2n) throw elfError(file, `class ${cls} is neither 1 (32 bits) nor 2 (64 bits): the file is damaged`);
-  if (reader.number(5, 1, "the ELF header") !== 1n) throw elfError(file, "big-endian; only little-endian programs can be run");
+  if (cls !== 1n && cls !== 2n)
+    throw elfError(file, `class ${cls} is neither 1 (32 bits) nor 2 (64 bits): the file is damaged`);
+  if (reader.number(5, 1, "the ELF header") !== 1n)
+    throw elfError(file, "big-endian; only little-endian programs can be run");
   const bits = cls === 1n ? 32 : 64;
   const { word, header, program } = LAYOUTS[bits];
   const field = (offset: number, size: 2 | 4 | 8): bigint => reader.number(offset, size, "the ELF header");
@@ -132,7 +137,10 @@ export function readElf(bytes: Uint8Array, file: string): Elf {
   if (count > MOST_SEGMENTS) throw elfError(file, `${count} program headers: the file is damaged`);
   const entrySize = Number(field(header.phentsize, 2));
   if (count > 0 && entrySize < program.size) {
-    throw elfError(file, `program headers of ${entrySize} bytes, at least ${program.size} expected: the file is damaged`);
+    throw elfError(
+      file,
+      `program headers of ${entrySize} bytes, at least ${program.size} expected: the file is damaged`,
+    );
   }
   const table = reader.slice(field(header.phoff, word), BigInt(count * entrySize), "the program header table");
   const start = table.byteOffset - bytes.byteOffset;
@@ -150,7 +158,10 @@ export function readElf(bytes: Uint8Array, file: string): Elf {
     if (size === 0n) continue;
     if (filesz > size) throw elfError(file, `segment ${i} has ${filesz} bytes in the file but only ${size} in memory`);
     if (address + size > 1n << BigInt(bits)) {
-      throw elfError(file, `segment ${i} at 0x${address.toString(16)} reaches past the end of the ${bits}-bit address space`);
+      throw elfError(
+        file,
+        `segment ${i} at 0x${address.toString(16)} reaches past the end of the ${bits}-bit address space`,
+      );
     }
     const data = reader.slice(read(program.offset, word), filesz, `segment ${i}`);
     segments.push({

@@ -139,7 +139,8 @@ export class Process {
   }
 
   private accessible(access: "load" | "store", address: bigint, length: bigint): boolean {
-    for (let at = address; at < address + length; at = pageDown(at) + PAGE) if (!this.memory.accessible(access, at, 1)) return false;
+    for (let at = address; at < address + length; at = pageDown(at) + PAGE)
+      if (!this.memory.accessible(access, at, 1)) return false;
     return true;
   }
 
@@ -157,7 +158,8 @@ export class Process {
     const left = this.streams.stdin.length - this.stdinRead;
     const count = length < BigInt(left) ? Number(length) : left;
     if (!this.accessible("store", address, BigInt(count))) return -BigInt(ERROR.fault);
-    for (let i = 0; i < count; i++) this.memory.writeByte(address + BigInt(i), this.streams.stdin[this.stdinRead + i] ?? 0);
+    for (let i = 0; i < count; i++)
+      this.memory.writeByte(address + BigInt(i), this.streams.stdin[this.stdinRead + i] ?? 0);
     this.stdinRead += count;
     return BigInt(count);
   }
@@ -174,7 +176,8 @@ export class Process {
   /** Anonymous memory at an address of our choice. */
   private map(address: bigint, length: bigint, flags: bigint): bigint {
     const [fixed, anonymous] = [0x10n, 0x20n];
-    if (length === 0n || (flags & fixed) !== 0n || (flags & anonymous) === 0n || address !== 0n) return -BigInt(ERROR.invalid);
+    if (length === 0n || (flags & fixed) !== 0n || (flags & anonymous) === 0n || address !== 0n)
+      return -BigInt(ERROR.invalid);
     const first = this.mapTop - pageUp(length);
     if (first < this.heap.end || first > this.heapLimit) return -BigInt(ERROR.noMemory);
     this.mapTop = first;

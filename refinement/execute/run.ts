@@ -63,7 +63,11 @@ interface Loaded {
 }
 
 /** Runs a program to its end. Throws `UserError` for a program that cannot be run on this machine. */
-export async function runProgram(machine: Machine, source: ProgramSource, options: RunOptions = {}): Promise<RunResult> {
+export async function runProgram(
+  machine: Machine,
+  source: ProgramSource,
+  options: RunOptions = {},
+): Promise<RunResult> {
   const isa = machine.instructionSet;
   if (isa === undefined) throw new UserError(`${machine.name} has no instructions to run a program with`);
   const streams: Streams = {
@@ -74,7 +78,15 @@ export async function runProgram(machine: Machine, source: ProgramSource, option
   const simulator = new Simulator(machine);
   const loaded =
     source.kind === "elf"
-      ? loadElf(machine, isa, simulator, source.file, readElf(source.bytes, source.file), streams, options.arguments ?? [source.file])
+      ? loadElf(
+          machine,
+          isa,
+          simulator,
+          source.file,
+          readElf(source.bytes, source.file),
+          streams,
+          options.arguments ?? [source.file],
+        )
       : loadHex(machine, isa, simulator, source.text, streams, options.arguments ?? []);
   const start = performance.now();
   const end = await execute(machine, isa, simulator, loaded, options);
@@ -103,18 +115,23 @@ async function execute(
       const message = `stopped after ${simulator.steps} instructions (--max-steps), ${where(machine, isa, simulator)}`;
       return { exitCode: OUT_OF_STEPS, reason: "limit", message };
     }
-    if (options.signal?.aborted === true) return { exitCode: INTERRUPTED, reason: "interrupted", message: "interrupted" };
+    if (options.signal?.aborted === true)
+      return { exitCode: INTERRUPTED, reason: "interrupted", message: "interrupted" };
     const outcome =
       tracer === undefined || options.trace === undefined
         ? simulator.run(Math.min(left, SLICE))
-        : traced(simulator, tracer, options.trace, Math.min(left, 1000));
+        : traced(tracer, options.trace, Math.min(left, 1000));
     switch (outcome.reason) {
       case "limit":
         // Lets a signal through.
         await new Promise((resolve) => setTimeout(resolve, 0));
         break;
       case "stuck":
-        return { exitCode: 128, reason: "trap", message: `no instruction can be executed ${where(machine, isa, simulator)}` };
+        return {
+          exitCode: 128,
+          reason: "trap",
+          message: `no instruction can be executed ${where(machine, isa, simulator)}`,
+        };
       case "trap": {
         const end = trapped(machine, isa, simulator, process);
         if (end !== undefined) return end;
@@ -124,7 +141,7 @@ async function execute(
   }
 }
 
-function traced(simulator: Simulator, tracer: Tracer, print: (line: string) => void, steps: number): RunOutcome {
+function traced(tracer: Tracer, print: (line: string) => void, steps: number): RunOutcome {
   for (let i = 1; ; i++) {
     const { text, outcome } = tracer.step();
     if (outcome.reason !== "stuck") print(text);
@@ -133,7 +150,12 @@ function traced(simulator: Simulator, tracer: Tracer, print: (line: string) => v
 }
 
 /** The end of the run, unless the trap is a system call that returns. */
-function trapped(machine: Machine, isa: InstructionSet, simulator: Simulator, process: Process | undefined): End | undefined {
+function trapped(
+  machine: Machine,
+  isa: InstructionSet,
+  simulator: Simulator,
+  process: Process | undefined,
+): End | undefined {
   const code = Number(simulator.scalar("trap"));
   const trap = machine.traps.find((x) => x.code === code);
   if (trap === undefined) return { exitCode: 128, reason: "trap", message: `unknown trap ${code}` };
@@ -160,7 +182,12 @@ function trapText(trap: TrapDeclaration, packed: bigint): string {
   let rest = packed;
   const parts: string[] = [];
   for (const p of [...trap.parameters].reverse()) {
-    const width = p.type.kind === "bits" ? p.type.width : p.type.kind === "bool" ? 1 : Math.max(1, Math.ceil(Math.log2(p.type.members.length)));
+    const width =
+      p.type.kind === "bits"
+        ? p.type.width
+        : p.type.kind === "bool"
+          ? 1
+          : Math.max(1, Math.ceil(Math.log2(p.type.members.length)));
     parts.unshift(`${p.name}: 0x${BigInt.asUintN(width, rest).toString(16)}`);
     rest >>= BigInt(width);
   }
@@ -198,16 +225,23 @@ function loadElf(
 ): Loaded {
   const bits = hasAbi(machine);
   if (bits === undefined) {
-    throw elfError(file, `${machine.name} has no ABI known here (RISC-V's is); give the instructions as bytes with --hex`);
+    throw elfError(
+      file,
+      `${machine.name} has no ABI known here (RISC-V's is); give the instructions as bytes with --hex`,
+    );
   }
-  if (elf.machine !== EM_RISCV) throw elfError(file, `a program for ${machineName(elf.machine)}; ${machine.name} is RISC-V`);
+  if (elf.machine !== EM_RISCV)
+    throw elfError(file, `a program for ${machineName(elf.machine)}; ${machine.name} is RISC-V`);
   const abi = bits === 64 ? "-march=rv64im -mabi=lp64" : "-march=rv32im -mabi=ilp32";
   if (elf.class !== bits) {
     throw elfError(file, `a ${elf.class}-bit program; ${machine.name} has ${bits}-bit addresses: compile with ${abi}`);
   }
   const compressed = isa.instructions.some((i) => i.encoding.width === 16);
   if ((elf.flags & EF_RISCV_RVC) !== 0 && !compressed) {
-    throw elfError(file, `contains compressed (16-bit) instructions, which ${machine.name} has not: compile with ${abi}`);
+    throw elfError(
+      file,
+      `contains compressed (16-bit) instructions, which ${machine.name} has not: compile with ${abi}`,
+    );
   }
   const alignment = compressed ? 2n : 4n;
   if (elf.entry % alignment !== 0n) {
@@ -225,9 +259,12 @@ function loadElf(
     writable: s.writable,
     executable: s.executable,
   }));
-  const last = regions.reduce((end, r) => (r.end > end ? r.end : end), 0n);
+  const last = regions.map((r) => r.end).sort((a, b) => (a < b ? 1 : -1))[0] ?? 0n;
   if (regions.some((r) => r.first < stack.end && stack.first < r.end)) {
-    throw elfError(file, `a segment lies where the stack is, between 0x${stack.first.toString(16)} and 0x${top.toString(16)}`);
+    throw elfError(
+      file,
+      `a segment lies where the stack is, between 0x${stack.first.toString(16)} and 0x${top.toString(16)}`,
+    );
   }
   regions.push(stack);
   const image = MemoryValue.empty(bits, permissionsOf(regions)).withPages(pagesOf(elf));
@@ -289,30 +326,41 @@ function loadHex(
 ): Loaded {
   const digits = text.replace(/\s+/g, "").replace(/^0x/i, "");
   const bad = /[^0-9a-f]/i.exec(digits);
-  if (bad !== null) throw new UserError(`\`${bad[0]}\` is no hexadecimal digit; give instruction bytes in memory order, as in 93021000`);
+  if (bad !== null)
+    throw new UserError(
+      `\`${bad[0]}\` is no hexadecimal digit; give instruction bytes in memory order, as in 93021000`,
+    );
   if (digits === "" || digits.length % 2 !== 0) {
-    throw new UserError(`${digits.length} hexadecimal digits are not whole bytes; give two for each byte, in memory order`);
+    throw new UserError(
+      `${digits.length} hexadecimal digits are not whole bytes; give two for each byte, in memory order`,
+    );
   }
-  const bytes = Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+  const bytes = Uint8Array.from({ length: digits.length / 2 }, (_, i) =>
+    Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+  );
   const [from] = isa.word.args;
   if (from?.sort.kind === "file") {
     const { count, element } = from.sort;
     const size = Math.ceil(element / 8);
-    if (bytes.length > count * size) throw new UserError(`${bytes.length} bytes do not fit into ${from.name}, ${count * size} bytes`);
+    if (bytes.length > count * size)
+      throw new UserError(`${bytes.length} bytes do not fit into ${from.name}, ${count * size} bytes`);
     const words = Array.from({ length: count }, (_, i) => {
       let value = 0n;
       for (let k = size - 1; k >= 0; k--) value = (value << 8n) | BigInt(bytes[i * size + k] ?? 0);
       return value;
     });
     const wide = words.find((w) => w >> BigInt(element) !== 0n);
-    if (wide !== undefined) throw new UserError(`0x${wide.toString(16)} has more than the ${element} bits of an instruction word`);
+    if (wide !== undefined)
+      throw new UserError(`0x${wide.toString(16)} has more than the ${element} bits of an instruction word`);
     simulator.write(from.name, new FileValue(words));
     return { process: undefined, elf: undefined, file: "--hex" };
   }
-  if (from?.sort.kind !== "memory") throw new UserError(`${machine.name} fetches its instructions in a way that --hex cannot load`);
+  if (from?.sort.kind !== "memory")
+    throw new UserError(`${machine.name} fetches its instructions in a way that --hex cannot load`);
   const width = from.sort.address;
   const origin = 1n << BigInt(width) > 2n * HEX_ORIGIN ? HEX_ORIGIN : 0n;
-  if (BigInt(bytes.length) > (1n << BigInt(width)) - origin) throw new UserError(`${bytes.length} bytes do not fit into ${from.name}`);
+  if (BigInt(bytes.length) > (1n << BigInt(width)) - origin)
+    throw new UserError(`${bytes.length} bytes do not fit into ${from.name}`);
   simulator.write(from.name, MemoryValue.empty(width).storeBytes(origin, bytes));
   simulator.write(isa.programCounter, origin);
   const bits = hasAbi(machine);
@@ -320,7 +368,15 @@ function loadHex(
   // All memory is accessible; only the program's own requests divide it.
   const top = STACK_TOP[bits];
   simulator.setElement("x", 2, initialStack(simulator.memory("mem"), top, BigInt(bits / 8), args));
-  const process = new Process(simulator, "mem", bits, [], pageUp(origin + BigInt(bytes.length)), top - STACK_SIZE, streams);
+  const process = new Process(
+    simulator,
+    "mem",
+    bits,
+    [],
+    pageUp(origin + BigInt(bytes.length)),
+    top - STACK_SIZE,
+    streams,
+  );
   return { process, elf: undefined, file: "--hex" };
 }
 
@@ -328,7 +384,8 @@ function loadHex(
 function hasAbi(machine: Machine): 32 | 64 | undefined {
   const pc = variable(machine, "pc")?.sort;
   const registers = variable(machine, "x")?.sort;
-  if (registers?.kind !== "file" || registers.count !== 32 || variable(machine, "mem")?.sort.kind !== "memory") return undefined;
+  if (registers?.kind !== "file" || registers.count !== 32 || variable(machine, "mem")?.sort.kind !== "memory")
+    return undefined;
   if (pc?.kind !== "bits" || (pc.width !== 32 && pc.width !== 64)) return undefined;
   return machine.traps.some((x) => x.name === "environment_call") ? pc.width : undefined;
 }
@@ -336,7 +393,9 @@ function hasAbi(machine: Machine): 32 | 64 | undefined {
 function signature(simulator: Simulator, { elf, file }: Loaded): string {
   const [first, end] = [elf?.symbols.get("begin_signature"), elf?.symbols.get("end_signature")];
   if (first === undefined || end === undefined || end < first || (end - first) % 4n !== 0n || end - first > 1n << 24n) {
-    throw new UserError(`${file}: --signature needs the symbols begin_signature and end_signature, whole 32-bit words apart`);
+    throw new UserError(
+      `${file}: --signature needs the symbols begin_signature and end_signature, whole 32-bit words apart`,
+    );
   }
   const memory = simulator.memory("mem");
   const lines: string[] = [];

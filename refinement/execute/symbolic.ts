@@ -48,11 +48,11 @@ export function nextState(
     const arg = args.get(p.name);
     if (arg !== undefined) inputs.set(p.term, arg);
   }
-  return applyEffect(machine, transition.effect, state, reader(machine, state, inputs));
+  return applyEffect(machine, transition.effect, reader(machine, state, inputs));
 }
 
 /** The state after `effect`, its raises merged in: a raise changes `trap` and `trap.value` and nothing else. */
-export function applyEffect(machine: Machine, effect: Effect, state: SymbolicState, read: Reader): SymbolicState {
+export function applyEffect(machine: Machine, effect: Effect, read: Reader): SymbolicState {
   const raises = effect.raises.map((r) => ({
     condition: read(r.condition),
     trap: trapNamed(machine, r.trap),
@@ -61,7 +61,7 @@ export function applyEffect(machine: Machine, effect: Effect, state: SymbolicSta
   const raised = or(...raises.map((r) => r.condition));
   const next = new Map<string, Term>();
   for (const v of machine.variables) {
-    const before = termOf(state, v.name);
+    const before = read(v.term);
     const assigned = effect.assigns.get(v.name);
     let after = assigned === undefined ? before : read(assigned);
     if (v.name === "trap") {

@@ -47,7 +47,9 @@ export class Tracer {
     const pc = simulator.scalar(this.pc);
     const word = this.evaluator(new Map()).number(this.word);
     const decoded = decode(machine, word);
-    const operands = new Map(decoded?.instruction.encoding.fields.map((f) => [f.term.name, decoded.fields.get(f.name) ?? 0n]));
+    const operands = new Map(
+      decoded?.instruction.encoding.fields.map((f) => [f.term.name, decoded.fields.get(f.name) ?? 0n]),
+    );
     const at = this.evaluator(operands);
     const written = decoded === undefined ? [] : this.writesOf(decoded.instruction).flatMap((w) => this.located(w, at));
     const outcome = simulator.step();
@@ -97,7 +99,8 @@ export class Tracer {
         const known = this.scalars.get(v.name);
         this.scalars.set(v.name, value);
         const next = v.name === this.pc && from !== undefined && value === from + length;
-        if (known !== value && !next) parts.push(v.name === "trap" ? `trap=${this.trapName(value)}` : `${v.name}=${hex(value)}`);
+        if (known !== value && !next)
+          parts.push(v.name === "trap" ? `trap=${this.trapName(value)}` : `${v.name}=${hex(value)}`);
       } else if (v.sort.kind === "file") {
         const names = machine.instructionSet?.registerNames.get(v.name);
         const known = this.files.get(v.name) ?? [];

@@ -1,10 +1,10 @@
 /**
  * Which reads lie next to each other, whatever the state: at constant distances from one address.
  */
-import { add, constant } from "../terms/build.js";
 import { widthOf } from "../terms/construct.js";
 import { toSigned } from "../terms/operators.js";
 import type { Term } from "../terms/term.js";
+import { split } from "./distances.js";
 
 /** `units` neighbouring units of a base variable from `address` up, unit 0 lowest in `value`. */
 export interface Read {
@@ -22,12 +22,12 @@ export interface Block {
 
 /** Parts reads into blocks. Those that overlap share one; those that merely touch do so up to `most` units. */
 export function blocksOf(reads: readonly Read[], most: number): readonly Block[] {
-  const clusters = new Map<Term, { read: Read; offset: bigint }[]>();
+  const clusters = new Map<Term | undefined, { read: Read; offset: bigint }[]>();
   for (const read of reads) {
     const { base, offset } = split(read.address);
     const cluster = clusters.get(base) ?? [];
     clusters.set(base, cluster);
-    cluster.push({ read, offset });
+    cluster.push({ read, offset: toSigned(offset, widthOf(read.address)) });
   }
   return [...clusters.values()].flatMap((cluster) => {
     cluster.sort((a, b) => (a.offset < b.offset ? -1 : a.offset > b.offset ? 1 : 0));
@@ -45,13 +45,4 @@ export function blocksOf(reads: readonly Read[], most: number): readonly Block[]
     }
     return blocks;
   });
-}
-
-/** An address as a sum without a constant, and the constant, signed. */
-function split(address: Term): { readonly base: Term; readonly offset: bigint } {
-  const width = widthOf(address);
-  if (address.op === "const") return { base: constant(width, 0n), offset: toSigned(address.value, width) };
-  const offset = address.op === "add" ? address.args.find((arg) => arg.op === "const") : undefined;
-  if (offset === undefined) return { base: address, offset: 0n };
-  return { base: add(...address.args.filter((arg) => arg !== offset)), offset: toSigned(offset.value, width) };
 }

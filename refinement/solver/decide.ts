@@ -10,6 +10,7 @@ import type { Value } from "../terms/value.js";
 import { freeVariables } from "../terms/variables.js";
 import { Abstraction } from "./arithmetic.js";
 import { type Backend, INTERRUPTED, nonsense, type Reply } from "./backend.js";
+import { type Definition, equation } from "./distances.js";
 import { Elimination } from "./eliminate.js";
 import { type Query, toSmtlib } from "./smtlib.js";
 import type { Answer } from "./solver.js";
@@ -34,6 +35,14 @@ export async function decide(backend: Backend, assertions: readonly Term[], opti
   return new Decision(backend, assertions, options).run();
 }
 
+interface Question {
+  readonly kind: "abstract" | "precise";
+  readonly assertions: readonly Term[];
+  readonly lemmas: readonly Term[];
+  readonly definitions: readonly Definition[];
+  readonly abstraction: Abstraction | undefined;
+}
+
 class Decision {
   private readonly backend: Backend;
   private readonly originals: readonly Term[];
@@ -50,41 +59,41 @@ class Decision {
   }
 
   async run(): Promise<Answer> {
-    const { assertions, axioms } = this.elimination;
-    const abstraction = new Abstraction(freeVariables([...assertions, ...axioms]));
-    const abstract = assertions.map((t) => abstraction.apply(t));
-    const abstractAxioms = axioms.map((t) => abstraction.apply(t));
+    const { assertions, axioms, definitions } = this.elimination;
+    const precise: Question = { kind: "precise", assertions, lemmas: axioms, definitions, abstraction: undefined };
+    const values = definitions.map((d) => d.value);
+    const abstraction = new Abstraction(freeVariables([...assertions, ...axioms, ...values]));
+    const abstract = {
+      assertions: assertions.map((t) => abstraction.apply(t)),
+      axioms: axioms.map((t) => abstraction.apply(t)),
+      definitions: definitions.map((d) => ({ variable: d.variable, value: abstraction.apply(d.value) })),
+    };
     if (!abstraction.exact) {
-      const lemmas = [...abstractAxioms, ...abstraction.lemmas];
-      const answer = await this.search("abstract", abstract, lemmas, abstraction, ABSTRACT_SHARE);
+      const lemmas = [...abstract.axioms, ...abstraction.lemmas];
+      const answer = await this.search({ ...abstract, kind: "abstract", lemmas, abstraction }, ABSTRACT_SHARE);
       if (answer.answer !== "unknown" || this.options.signal?.aborted === true) return answer;
     }
-    return this.search("precise", assertions, axioms, undefined, 1);
+    return this.search(precise, 1);
   }
 
   /**
    * Asks, checks the model, adds what it got wrong, and asks again. Few of the lemmas matter to most questions: each is
    * told the solver when a model breaks it. `share`: of the time that is left.
    */
-  private async search(
-    kind: "abstract" | "precise",
-    assertions: readonly Term[],
-    lemmas: readonly Term[],
-    abstraction: Abstraction | undefined,
-    share: number,
-  ): Promise<Answer> {
+  private async search(question: Question, share: number): Promise<Answer> {
+    const { kind, assertions, lemmas, definitions, abstraction } = question;
     const deadline = performance.now() + share * (this.deadline - performance.now());
     const told = [...assertions];
     let untold = lemmas.filter((t) => t !== TRUE);
     let corrections = 0;
     let puzzled = false;
     for (let round = 1; ; round++) {
-      const outcome = await this.ask(kind, told, deadline);
+      const outcome = await this.ask(kind, [...needed(definitions, told).map(equation), ...told], deadline);
       if (outcome.answer !== "sat") return outcome;
       const model = this.elimination.model(outcome.model);
       if (this.holds(model)) return { answer: "sat", model };
 
-      const evaluator = new Evaluator(environmentOf(outcome.model, (v) => zeroValue(v.sort)));
+      const evaluator = new Evaluator(environmentOf(completed(outcome.model, definitions), (v) => zeroValue(v.sort)));
       const broken = new Set(round >= PATIENT_ROUNDS ? untold : untold.filter((t) => !evaluator.holds(t)));
       if (broken.size > 0) {
         told.push(...broken);
@@ -138,4 +147,26 @@ class Decision {
     const evaluator = new Evaluator(environmentOf(model));
     return this.originals.every((assertion) => evaluator.holds(assertion));
   }
+}
+
+/** The definitions of the variables in `terms`, and of those in these definitions. */
+function needed(definitions: readonly Definition[], terms: readonly Term[]): Definition[] {
+  const mentioned = new Set(freeVariables(terms));
+  const found: Definition[] = [];
+  for (const definition of definitions.toReversed()) {
+    if (!mentioned.has(definition.variable)) continue;
+    found.push(definition);
+    for (const v of freeVariables(definition.value)) mentioned.add(v);
+  }
+  return found.reverse();
+}
+
+/** The model with the values of defined variables that were not in the question. */
+function completed(model: ReadonlyMap<string, Value>, definitions: readonly Definition[]): ReadonlyMap<string, Value> {
+  const values = new Map(model);
+  for (const { variable, value } of definitions) {
+    if (values.has(variable.name)) continue;
+    values.set(variable.name, new Evaluator(environmentOf(values, (v) => zeroValue(v.sort))).number(value));
+  }
+  return values;
 }

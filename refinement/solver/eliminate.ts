@@ -6,7 +6,6 @@
  */
 import { InternalDefect } from "../errors.js";
 import {
-  add,
   and,
   constant,
   eq,
@@ -14,7 +13,6 @@ import {
   FALSE,
   implies,
   not,
-  sub,
   TRUE,
   ult,
   variable,
@@ -27,6 +25,7 @@ import type { Access, Term } from "../terms/term.js";
 import { FileValue, MemoryValue, type Permissions, type Value } from "../terms/value.js";
 import { freeVariables } from "../terms/variables.js";
 import { blocksOf, type Read } from "./blocks.js";
+import { type Definition, Distances } from "./distances.js";
 import { Flattener } from "./flatten.js";
 
 /** One call of an uninterpreted function. */
@@ -52,12 +51,15 @@ const BLOCK = 16;
 export class Elimination {
   /** The assertions, over bools and bit vectors. */
   readonly assertions: readonly Term[];
+  /** Variables that the assertions and axioms mention and what they are. */
+  readonly definitions: readonly Definition[];
   /** With these the assertions have a model just if the original ones do; each of them holds in any case. */
   readonly axioms: readonly Term[];
   private readonly originals: ReadonlySet<Term>;
   private readonly names: Set<string>;
   private readonly groups = new Map<string, Group>();
   private readonly calls = new Map<string, Call[]>();
+  private readonly distances = new Distances((name, sort) => this.fresh(name, sort));
 
   constructor(assertions: readonly Term[]) {
     this.originals = freeVariables(assertions);
@@ -68,14 +70,18 @@ export class Elimination {
       accessible: (memory, access, address, bytes) =>
         eq(this.read(memory, access, 1, address, bytes), constant(bytes, -1n)),
       apply: (original, args) => this.call(original, args),
+      distance: (a, b) => this.distances.between(a, b),
     });
     const flat = assertions.map((assertion) => flattener.scalar(assertion));
     const slices = this.formBlocks();
-    this.assertions = flat.map((t) => slices.apply(t)).filter((t) => t !== TRUE);
+    const sliced = flat.map((t) => slices.apply(t));
+    this.distances.substitute(slices);
     for (const calls of this.calls.values()) {
       for (const [i, call] of calls.entries()) calls[i] = { ...call, args: call.args.map((arg) => slices.apply(arg)) };
     }
     this.axioms = this.constraints().filter((t) => t !== TRUE);
+    this.assertions = sliced.map((t) => this.distances.rewrite(t)).filter((t) => t !== TRUE);
+    this.definitions = this.distances.definitions;
   }
 
   /**
@@ -168,7 +174,7 @@ export class Elimination {
     for (const { variable: base, unitWidth, blocks } of this.groups.values()) {
       for (const [i, block] of blocks.entries()) {
         if (base.sort.kind === "file") found.push(beyondIsZero(base.sort, block));
-        for (const other of blocks.slice(0, i)) found.push(...agreement(other, block, unitWidth));
+        for (const other of blocks.slice(0, i)) found.push(...this.agreement(other, block, unitWidth));
         found.push(...agreementWithItself(block, unitWidth));
       }
     }
@@ -181,6 +187,13 @@ export class Elimination {
       }
     }
     return found;
+  }
+
+  /** Two reads agree on the units that both read: at every distance at which they overlap, the slices are equal. */
+  private agreement(a: Read, b: Read, unitWidth: number): Term[] {
+    const distance = this.distances.between(b.address, a.address);
+    const distances = [...Array(a.units + b.units - 1).keys()].map((i) => i - (b.units - 1));
+    return distances.map((d) => implies(distance.is(d), overlap(a, b, d, unitWidth)));
   }
 
   private valueOf(v: Term, evaluator: Evaluator): Value {
@@ -245,25 +258,6 @@ function beyondIsZero(sort: FileSort, read: Read): Term {
   return implies(not(inside), eq(read.value, constant(sort.element, 0n)));
 }
 
-/** Two reads agree on the units that both read: at every distance d at which they overlap, the slices are equal. */
-function agreement(a: Read, b: Read, unitWidth: number): Term[] {
-  const width = widthOf(a.address);
-  const distances = a.units + b.units - 1;
-  const wraps = width < 32 && distances > 2 ** width;
-  const shifted = add(sub(b.address, a.address), constant(width, BigInt(b.units - 1)));
-  const slices = (d: number): Term => overlap(a, b, d, unitWidth);
-  if (wraps || shifted.op === "const") {
-    return distancesOf(a, b).map((d) => implies(eq(shifted, constant(width, BigInt(d + b.units - 1))), slices(d)));
-  }
-  if (distances === 1) return [implies(eq(a.address, b.address), slices(0))];
-  const near = width < 32 && distances === 2 ** width ? TRUE : ult(shifted, constant(width, BigInt(distances)));
-  const low = Math.ceil(Math.log2(distances));
-  const which = extract(shifted, low - 1, 0);
-  return distancesOf(a, b).map((d) =>
-    implies(and(near, eq(which, constant(low, BigInt(d + b.units - 1)))), slices(d)),
-  );
-}
-
 /** In an address space smaller than a read, the read meets its own start again. */
 function agreementWithItself(read: Read, unitWidth: number): Term[] {
   const width = widthOf(read.address);
@@ -271,10 +265,6 @@ function agreementWithItself(read: Read, unitWidth: number): Term[] {
   const found: Term[] = [];
   for (let d = 2 ** width; d < read.units; d += 2 ** width) found.push(overlap(read, read, d, unitWidth));
   return found;
-}
-
-function distancesOf(a: Read, b: Read): number[] {
-  return [...Array(a.units + b.units - 1).keys()].map((i) => i - (b.units - 1));
 }
 
 /** That the slices which overlap are equal where `b` starts `d` units above `a`. */

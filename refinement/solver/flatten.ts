@@ -14,13 +14,13 @@ import {
   FALSE,
   ite,
   rebuild,
-  sub,
   TRUE,
   ult,
 } from "../terms/build.js";
 import { argument, boundVariable, fileSortOf, widthOf } from "../terms/construct.js";
 import { Substitution } from "../terms/substitute.js";
 import type { Access, Term } from "../terms/term.js";
+import type { Distance } from "./distances.js";
 
 /** What becomes of a read of a variable, and of an uninterpreted function, once indices and arguments are flat. */
 export interface BaseReads {
@@ -28,6 +28,8 @@ export interface BaseReads {
   load(memory: Term, address: Term, bytes: number): Term;
   accessible(memory: Term, access: Access, address: Term, bytes: number): Term;
   apply(original: Term, args: readonly Term[]): Term;
+  /** a − b, for two addresses. */
+  distance(a: Term, b: Term): Distance;
 }
 
 export class Flattener {
@@ -140,6 +142,7 @@ export class Flattener {
           );
         case "write":
           return loadOverWrite(
+            this.base,
             { address, bytes, before: () => this.load(argument(memory, 0), address, bytes) },
             {
               address: this.scalar(argument(memory, 1)),
@@ -194,31 +197,21 @@ interface Write {
 
 /**
  * n bytes at a, after k bytes were written at b. They overlap for the distances d = a − b with −n < d < k; what the load
- * gives is settled for each d. One comparison of full width finds whether they overlap, the rest compares its few low bits.
+ * gives is settled for each d.
  */
-function loadOverWrite(load: Load, write: Write): Term {
+function loadOverWrite(base: BaseReads, load: Load, write: Write): Term {
   const width = widthOf(load.address);
-  const n = load.bytes;
-  const k = write.bytes;
-  const distances = n + k - 1;
-  if (width < 32 && distances > 2 ** width) return bytewise(load, write);
-  const shifted = add(sub(load.address, write.address), constant(width, BigInt(n - 1)));
-  if (shifted.op === "const") {
-    return shifted.value < BigInt(distances) ? merge(load, write, Number(shifted.value) - (n - 1)) : load.before();
-  }
-  const overlap = width < 32 && distances === 2 ** width ? TRUE : ult(shifted, constant(width, BigInt(distances)));
-  if (overlap === FALSE) return load.before();
-  const low = Math.max(1, Math.ceil(Math.log2(distances)));
-  const which = extract(shifted, low - 1, 0);
-  const order = [...Array(distances).keys()].map((i) => i - (n - 1)).sort((x, y) => Math.abs(x) - Math.abs(y));
+  const [n, k] = [load.bytes, write.bytes];
+  if (width < 32 && n + k - 1 > 2 ** width) return bytewise(load, write);
+  const distance = base.distance(load.address, write.address);
+  const order = [...Array(n + k - 1).keys()].map((i) => i - (n - 1)).sort((x, y) => Math.abs(y) - Math.abs(x));
   let result: Term | undefined;
-  for (const d of order.reverse()) {
-    const here = eq(which, constant(low, BigInt(d + n - 1)));
+  for (const d of order) {
+    const here = distance.is(d);
     if (here === FALSE) continue;
-    result = result === undefined ? merge(load, write, d) : ite(here, merge(load, write, d), result);
+    result = here === TRUE ? merge(load, write, d) : ite(here, merge(load, write, d), result ?? load.before());
   }
-  if (result === undefined) return load.before();
-  return overlap === TRUE ? result : ite(overlap, result, load.before());
+  return result ?? load.before();
 }
 
 /** The load's value where its first byte is the byte `d` of the write (negative: below it). */

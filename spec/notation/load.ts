@@ -23,7 +23,13 @@ export interface RefinementOptions {
 export async function machineIn(files: Files, file: string, options: MachineOptions = {}): Promise<Machine> {
   const diagnostics = new Diagnostics();
   const outcomes = (options.edits ?? []).map(outcomeOf);
-  const elaborated = await machineFrom(files, file, parametersFrom(options.parameters ?? {}, { file, line: 1, column: 1 }), outcomes, diagnostics);
+  const elaborated = await machineFrom(
+    files,
+    file,
+    parametersFrom(options.parameters ?? {}, { file, line: 1, column: 1 }),
+    outcomes,
+    diagnostics,
+  );
   for (const { edit, applied, found } of outcomes) {
     if (applied) continue;
     const where = edit.kind === "function" ? edit.name : edit.path.join(".");

@@ -5,11 +5,39 @@ import { COUNTER, check, commute, folder } from "./commute.js";
 
 describe("a wrong definition is refused with its place and remedy", () => {
   test.each([
-    ["α names an unknown variable", "impl/halves/refinement.yaml", "high ++ low", "hi ++ low", "refinement.yaml:7", "E_UNKNOWN"],
+    [
+      "α names an unknown variable",
+      "impl/halves/refinement.yaml",
+      "high ++ low",
+      "hi ++ low",
+      "refinement.yaml:7",
+      "E_UNKNOWN",
+    ],
     ["a width differs", "impl/halves/refinement.yaml", "high ++ low", "high", "refinement.yaml:7", "E_WIDTH"],
-    ["a guest variable has no abstraction", "impl/halves/refinement.yaml", "  n: high ++ low\n", "  {}\n", "refinement.yaml", "E_ABSTRACTION"],
-    ["steps forgets a transition", "impl/halves/refinement.yaml", "  tick: tick()\n", "  {}\n", "refinement.yaml", "E_STEPS"],
-    ["the guest is not there", "impl/halves/refinement.yaml", "counter.yaml", "computer.yaml", "refinement.yaml:4", "E_FILE"],
+    [
+      "a guest variable has no abstraction",
+      "impl/halves/refinement.yaml",
+      "  n: high ++ low\n",
+      "  {}\n",
+      "refinement.yaml",
+      "E_ABSTRACTION",
+    ],
+    [
+      "steps forgets a transition",
+      "impl/halves/refinement.yaml",
+      "  tick: tick()\n",
+      "  {}\n",
+      "refinement.yaml",
+      "E_STEPS",
+    ],
+    [
+      "the guest is not there",
+      "impl/halves/refinement.yaml",
+      "counter.yaml",
+      "computer.yaml",
+      "refinement.yaml:4",
+      "E_FILE",
+    ],
     ["the host does not parse", "impl/halves/halves.yaml", "low + 1", "low +", "halves.yaml", "E_SYNTAX"],
     ["it is no YAML", "impl/halves/halves.yaml", "state:", "state: [", "halves.yaml", "E_YAML"],
   ])("%s", async (_, file, from, to, place, code) => {
@@ -48,13 +76,16 @@ instructions:
 });
 
 describe("paths", () => {
-  test.each([["--save"], ["--smt2"], ["--junit"]])("%s to where nothing can be written is refused before any work", async (option) => {
-    const cwd = await folder(COUNTER);
-    const { code, stdout, stderr } = await check([option, "spec/counter.yaml/below"], { cwd });
-    expect(code).toBe(2);
-    expect(stdout).toBe("");
-    expect(stderr).toContain(`${option} spec/counter.yaml/below cannot be written`);
-  });
+  test.each([["--save"], ["--smt2"], ["--junit"]])(
+    "%s to where nothing can be written is refused before any work",
+    async (option) => {
+      const cwd = await folder(COUNTER);
+      const { code, stdout, stderr } = await check([option, "spec/counter.yaml/below"], { cwd });
+      expect(code).toBe(2);
+      expect(stdout).toBe("");
+      expect(stderr).toContain(`${option} spec/counter.yaml/below cannot be written`);
+    },
+  );
 
   test("a folder in place of a file, and a circle of links", async () => {
     const cwd = await folder(COUNTER);
@@ -75,7 +106,9 @@ describe("paths", () => {
     const { code, stdout } = await commute(["replay", "--json"], { cwd });
     expect(code).toBe(2);
     const { cases } = JSON.parse(stdout);
-    expect(cases).toContainEqual(expect.objectContaining({ file: "counterexamples/broken.yaml", got: "error", ok: false }));
+    expect(cases).toContainEqual(
+      expect.objectContaining({ file: "counterexamples/broken.yaml", got: "error", ok: false }),
+    );
     expect(cases).toContainEqual(expect.objectContaining({ got: "refuted", ok: true }));
   });
 

@@ -14,12 +14,15 @@ describe("help", () => {
     expect(stdout).toContain("130 interrupted");
   });
 
-  test.each(COMMANDS)("%s: what it does, the common options, and examples that begin with its name", async (command) => {
-    const { code, stdout } = await commute([command, "--help"]);
-    expect(code).toBe(0);
-    for (const option of ["--json", "--quiet", "--no-color", "--help"]) expect(stdout).toContain(option);
-    expect(stdout).toMatch(new RegExp(`Examples?:\\n  commute ${command}`));
-  });
+  test.each(COMMANDS)(
+    "%s: what it does, the common options, and examples that begin with its name",
+    async (command) => {
+      const { code, stdout } = await commute([command, "--help"]);
+      expect(code).toBe(0);
+      for (const option of ["--json", "--quiet", "--no-color", "--help"]) expect(stdout).toContain(option);
+      expect(stdout).toMatch(new RegExp(`Examples?:\\n  commute ${command}`));
+    },
+  );
 
   test("the version is the package's", async () => {
     expect((await commute(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -28,8 +31,18 @@ describe("help", () => {
   test("loads no parser, no solver and no schema", async () => {
     const directory = await folder();
     const loader = path.join(directory, "loader.mjs");
-    await writeFile(loader, "export function load(url, context, next) { process._rawDebug(url); return next(url, context); }\n");
-    const { stderr } = await run(process.execPath, ["--no-warnings", "--experimental-loader", loader, MAIN, "check", "--help"]);
+    await writeFile(
+      loader,
+      "export function load(url, context, next) { process._rawDebug(url); return next(url, context); }\n",
+    );
+    const { stderr } = await run(process.execPath, [
+      "--no-warnings",
+      "--experimental-loader",
+      loader,
+      MAIN,
+      "check",
+      "--help",
+    ]);
     expect(stderr).toContain("commander");
     expect(stderr).not.toMatch(/chevrotain|z3|ajv|fast-check|\/yaml\/|tinypool|refinement\/(terms|campaign|solver)/);
   });

@@ -27,7 +27,16 @@ const REPORT: Report = {
         obligation({ name: "commute/z", verdict: "vacuous", by: "rewrite", reason: "never" }),
       ],
     },
-    { name: "absent", title: "t", kind: "k", file: "f", verdict: "inconclusive", assumptions: [], obligations: [], skipped: [{ program: "qemu", remedy: "apt install <it>" }] },
+    {
+      name: "absent",
+      title: "t",
+      kind: "k",
+      file: "f",
+      verdict: "inconclusive",
+      assumptions: [],
+      obligations: [],
+      skipped: [{ program: "qemu", remedy: "apt install <it>" }],
+    },
   ],
 };
 
@@ -48,7 +57,12 @@ function elements(xml: string): { readonly name: string; readonly attributes: Re
       continue;
     }
     if (empty !== "/") open.push(name);
-    found.push({ name, attributes: Object.fromEntries([...attributes.matchAll(/([a-z]+)="([^"]*)"/g)].map(([, k = "", v = ""]) => [k, v])) });
+    found.push({
+      name,
+      attributes: Object.fromEntries(
+        [...attributes.matchAll(/([a-z]+)="([^"]*)"/g)].map(([, k = "", v = ""]) => [k, v]),
+      ),
+    });
   }
   if (end !== xml.length || open.length > 0) throw new Error("not well-formed");
   return found;
@@ -59,7 +73,12 @@ describe("JUnit XML", () => {
 
   test("has a suite for each refinement and a case for each obligation, escaped", () => {
     const suites = all.filter((e) => e.name === "testsuite").map((e) => e.attributes);
-    expect(suites[0]).toMatchObject({ name: "a &lt;b&gt; &amp; &apos;c&apos;", tests: "5", failures: "1", errors: "2" });
+    expect(suites[0]).toMatchObject({
+      name: "a &lt;b&gt; &amp; &apos;c&apos;",
+      tests: "5",
+      failures: "1",
+      errors: "2",
+    });
     expect(suites[1]).toMatchObject({ name: "absent", tests: "0", failures: "0", errors: "0" });
     expect(all.filter((e) => e.name === "testcase").map((e) => e.attributes["name"])).toEqual([
       "commute/cycle (prove)",

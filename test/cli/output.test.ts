@@ -29,8 +29,15 @@ describe("--json", () => {
     expect(report).toMatchObject({ version: 1, verdict: "holds", seed: 7 });
     expect(report.refinements).toHaveLength(1);
     const [halves] = report.refinements;
-    expect(halves).toMatchObject({ name: "halves", kind: "example", verdict: "holds", assumptions: ["nobody pulls the plug"] });
-    const commutes = halves.obligations.find((o: { name: string; method: string }) => o.name === "commute/tick" && o.method === "prove");
+    expect(halves).toMatchObject({
+      name: "halves",
+      kind: "example",
+      verdict: "holds",
+      assumptions: ["nobody pulls the plug"],
+    });
+    const commutes = halves.obligations.find(
+      (o: { name: string; method: string }) => o.name === "commute/tick" && o.method === "prove",
+    );
     expect(commutes).toMatchObject({ verdict: "proved", by: expect.any(String), ms: expect.any(Number) });
   });
 
@@ -55,12 +62,17 @@ describe("--json", () => {
   });
 
   test("a mistake is a document too, with its place", async () => {
-    const cwd = await folder({ ...COUNTER, "impl/halves/refinement.yaml": refinement((text) => text.replace("high ++ low", "hgih ++ low")) });
+    const cwd = await folder({
+      ...COUNTER,
+      "impl/halves/refinement.yaml": refinement((text) => text.replace("high ++ low", "hgih ++ low")),
+    });
     const { stdout, code } = await check(["--json"], { cwd });
     expect(code).toBe(2);
     const { error } = JSON.parse(stdout);
     expect(error.class).toBe("user");
-    expect(error.diagnostics).toContainEqual(expect.objectContaining({ code: "E_UNKNOWN", place: expect.objectContaining({ line: 7 }) }));
+    expect(error.diagnostics).toContainEqual(
+      expect.objectContaining({ code: "E_UNKNOWN", place: expect.objectContaining({ line: 7 }) }),
+    );
   });
 });
 
@@ -134,7 +146,12 @@ test("--junit writes a report, --save counterexamples that replay reproduces", a
   const replayed = await commute(["replay", "--json"], { cwd });
   expect(replayed.code).toBe(0);
   expect(JSON.parse(replayed.stdout).cases).toContainEqual(
-    expect.objectContaining({ file: "counterexamples/halves/commute-tick-1.yaml", expect: "refuted", got: "refuted", ok: true }),
+    expect.objectContaining({
+      file: "counterexamples/halves/commute-tick-1.yaml",
+      expect: "refuted",
+      got: "refuted",
+      ok: true,
+    }),
   );
 });
 

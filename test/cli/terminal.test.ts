@@ -20,7 +20,8 @@ describe("options", () => {
   test("integers have a least value, and nothing after them", () => {
     expect(integerOption(0)("0x10")).toBe(16);
     expect(integerOption(1)("7")).toBe(7);
-    for (const text of ["0", "-3", "1.5", "7x", "", "99999999999999999999"]) expect(() => integerOption(1)(text)).toThrow();
+    for (const text of ["0", "-3", "1.5", "7x", "", "99999999999999999999"])
+      expect(() => integerOption(1)(text)).toThrow();
   });
   test("lists are of a closed set", () => {
     expect(listOption(["a", "b"])("b,a")).toEqual(["b", "a"]);
@@ -29,10 +30,15 @@ describe("options", () => {
 });
 
 test("a table's columns are as wide as their widest cell, colours aside", () => {
-  expect(table([["a", "\u001b[32mbbb\u001b[39m", "c"], ["aaaa", "b", "c"]], ["left", "right"])).toEqual([
-    "a     \u001b[32mbbb\u001b[39m  c",
-    "aaaa    b  c",
-  ]);
+  expect(
+    table(
+      [
+        ["a", "\u001b[32mbbb\u001b[39m", "c"],
+        ["aaaa", "b", "c"],
+      ],
+      ["left", "right"],
+    ),
+  ).toEqual(["a     \u001b[32mbbb\u001b[39m  c", "aaaa    b  c"]);
 });
 
 test("progress says how far, how fast, how long still and what", () => {

@@ -31,7 +31,11 @@ export interface Elaborated {
   readonly transitions: readonly Transition[];
 }
 
-export function instructionSet(definition: Definition, plain: Elaboration): Elaborated | undefined {
+export function instructionSet(
+  definition: Definition,
+  plain: Elaboration,
+  names: RegisterNames,
+): Elaborated | undefined {
   const { diagnostics } = plain;
   const operands = definition.instructions.find((i) => i.operands !== undefined && i.encoding === undefined);
   if (operands !== undefined) {
@@ -124,7 +128,7 @@ export function instructionSet(definition: Definition, plain: Elaboration): Elab
     length: fetch.length,
     wordWidth: fetch.width,
     instructions,
-    registerNames: registerNames(definition, elaboration),
+    registerNames: names,
     fieldFiles,
   };
   return { set, transitions };
@@ -380,10 +384,10 @@ function checkAssembly(entry: InstructionEntry, layout: Layout, diagnostics: Dia
   }
 }
 
-function registerNames(
-  definition: Definition,
-  { world, diagnostics }: Elaboration,
-): ReadonlyMap<string, readonly string[]> {
+/** How the elements of files are written in assembly. */
+export type RegisterNames = ReadonlyMap<string, readonly string[]>;
+
+export function registerNames(definition: Definition, { world, diagnostics }: Elaboration): RegisterNames {
   const names = new Map<string, readonly string[]>();
   for (const entry of definition.registers) {
     const type = world.state.get(entry.file)?.type;

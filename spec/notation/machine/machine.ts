@@ -8,7 +8,7 @@ import { leaves, scalarWidth, sortOf } from "../elaborate/types.js";
 import type { StateDeclaration, World } from "../elaborate/world.js";
 import type { Definition } from "../read/definition.js";
 import { digest } from "./digest.js";
-import { instructionSet } from "./instruction-set.js";
+import { instructionSet, registerNames } from "./instruction-set.js";
 import { type Elaboration, conditionOf, inRange, namedTransition, untrapped } from "./transitions.js";
 import { buildWorld, checkFunctions } from "./world.js";
 
@@ -23,7 +23,8 @@ export async function elaborateMachine(definition: Definition, diagnostics: Diag
   const world = buildWorld(definition, diagnostics, budget);
   const elaboration: Elaboration = { world, diagnostics, budget };
   checkFunctions(world.functions.values(), world, diagnostics, budget);
-  const isa = definition.instructions.length > 0 ? instructionSet(definition, elaboration) : undefined;
+  const names = registerNames(definition, elaboration);
+  const isa = definition.instructions.length > 0 ? instructionSet(definition, elaboration, names) : undefined;
   const transitions: Transition[] = [...(isa?.transitions ?? [])];
   for (const entry of definition.transitions) {
     if (transitions.some((t) => t.name === entry.name))

@@ -250,7 +250,12 @@ class Collector {
     const entries = this.reader.entries(get(mapping, "with"), "`with`");
     return {
       reference,
-      given: (seen) => new Map(entries.map((e) => [e.key.text, { value: this.parameter(e.value, e.key, seen), place: e.key.place }] as const)),
+      given: (seen) =>
+        new Map(
+          entries.map(
+            (e) => [e.key.text, { value: this.parameter(e.value, e.key, seen), place: e.key.place }] as const,
+          ),
+        ),
     };
   }
 

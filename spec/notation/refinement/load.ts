@@ -173,7 +173,9 @@ async function machine(
     given.set(name.text, { value: found, place: name.place });
   }
   const folder = directoryOf(file);
-  const path = isPath(reference.text) ? pathOf(folder, reference.text) : await findMachine(files, folder, reference.text);
+  const path = isPath(reference.text)
+    ? pathOf(folder, reference.text)
+    : await findMachine(files, folder, reference.text);
   if (path === undefined) {
     reader.diagnostics.report(
       "E_FILE",

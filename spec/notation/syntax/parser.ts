@@ -72,11 +72,15 @@ class NotationParser extends EmbeddedActionsParser {
         buildNotAllInputParsedMessage: ({ firstRedundant }) => `${show(firstRedundant)} does not belong here`,
         buildNoViableAltMessage: ({ actual }) => {
           const [first] = actual;
-          return first === undefined || first.tokenType === EOF ? "something is missing at the end" : `${show(first)} cannot stand here`;
+          return first === undefined || first.tokenType === EOF
+            ? "something is missing at the end"
+            : `${show(first)} cannot stand here`;
         },
         buildEarlyExitMessage: ({ actual }) => {
           const [first] = actual;
-          return first === undefined || first.tokenType === EOF ? "something is missing at the end" : `${show(first)} cannot stand here`;
+          return first === undefined || first.tokenType === EOF
+            ? "something is missing at the end"
+            : `${show(first)} cannot stand here`;
         },
       },
     });

@@ -119,7 +119,11 @@ function reportYaml(problem: YAMLError, lines: Lines, prepared: Prepared, diagno
       diagnostics.report("E_YAML", place, `YAML reads a mapping where there can be none: ${quote}`);
       return;
     case "TAG_RESOLVE_FAILED":
-      diagnostics.report("E_YAML", place, "YAML takes what begins with `!` for a tag, which has no meaning here; quote the string");
+      diagnostics.report(
+        "E_YAML",
+        place,
+        "YAML takes what begins with `!` for a tag, which has no meaning here; quote the string",
+      );
       return;
     default: {
       const message = problem.message.split("\n")[0] ?? problem.message;

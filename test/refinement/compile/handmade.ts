@@ -48,7 +48,13 @@ const VARIABLES: readonly StateVariable[] = [
   stateVariable("pc", { kind: "bits", width: 64 }, bits(64), PC),
   stateVariable("x", { kind: "file", count: 32, element: { kind: "bits", width: 64 } }, file(32, 64), X),
   stateVariable("mem", { kind: "memory", address: 64 }, memory(64), MEM),
-  stateVariable("trap", { kind: "enum", name: "", members: ["none", ...TRAPS.map((x) => x.name)] }, bits(3), TRAP, true),
+  stateVariable(
+    "trap",
+    { kind: "enum", name: "", members: ["none", ...TRAPS.map((x) => x.name)] },
+    bits(3),
+    TRAP,
+    true,
+  ),
   stateVariable("trap.value", { kind: "bits", width: 64 }, bits(64), VALUE, true),
 ];
 
@@ -71,13 +77,15 @@ const FETCHABLE = t.accessible(MEM, "fetch", PC, 4);
 
 function wordField(pieces: readonly FieldPiece[], width: number): Term {
   return pieces.reduce(
-    (sum, p) => t.bvor(sum, t.shl(t.zext(t.extract(WORD, p.at + p.width - 1, p.at), width), t.constant(width, BigInt(p.lo)))),
+    (sum, p) =>
+      t.bvor(sum, t.shl(t.zext(t.extract(WORD, p.at + p.width - 1, p.at), width), t.constant(width, BigInt(p.lo)))),
     t.constant(width, 0n),
   );
 }
 
 const x = (index: Term): Term => t.select(X, index);
-const set = (rd: Term, value: Term): Term => t.store(X, rd, t.ite(t.eq(rd, t.constant(5, 0n)), t.constant(64, 0n), value));
+const set = (rd: Term, value: Term): Term =>
+  t.store(X, rd, t.ite(t.eq(rd, t.constant(5, 0n)), t.constant(64, 0n), value));
 const four = t.add(PC, t.constant(64, 4n));
 
 interface Definition {
@@ -95,7 +103,13 @@ const effect = (assigns: Record<string, Term>, ...raises: Raise[]): Effect => ({
 });
 
 const definitions: Definition[] = [];
-function define(name: string, mask: bigint, match: bigint, fields: readonly FieldName[], body: (o: Operands) => Effect): void {
+function define(
+  name: string,
+  mask: bigint,
+  match: bigint,
+  fields: readonly FieldName[],
+  body: (o: Operands) => Effect,
+): void {
   definitions.push({ name, mask, match, fields, effect: body });
 }
 
@@ -125,9 +139,7 @@ register("sra", 0x20n, 5n, 0x33n, (a, b) => t.ashr(a, amount(b)));
 register("or", 0n, 6n, 0x33n, (a, b) => t.bvor(a, b));
 register("and", 0n, 7n, 0x33n, (a, b) => t.bvand(a, b));
 register("addw", 0n, 0n, 0x3bn, (a, b) => word(t.add(a, b)));
-register("sraw", 0x20n, 5n, 0x3bn, (a, b) =>
-  t.sext(t.ashr(t.extract(a, 31, 0), t.zext(t.extract(b, 4, 0), 32)), 64),
-);
+register("sraw", 0x20n, 5n, 0x3bn, (a, b) => t.sext(t.ashr(t.extract(a, 31, 0), t.zext(t.extract(b, 4, 0), 32)), 64));
 register("mul", 1n, 0n, 0x33n, (a, b) => t.mul(a, b));
 register("mulh", 1n, 1n, 0x33n, (a, b) => high(t.sext(a, 128), t.sext(b, 128)));
 register("mulhsu", 1n, 2n, 0x33n, (a, b) => high(t.sext(a, 128), t.zext(b, 128)));
@@ -193,7 +205,9 @@ storing("sd", 3n, 8);
 define("ecall", 0xffffffffn, 0x73n, [], () => effect({}, raise(t.TRUE, "ecall")));
 
 /** `change` may replace an instruction's effect, for machines that are wrong on purpose. */
-export function handmadeRv64(change: (name: string, original: Effect, operands: Operands) => Effect = (_, e) => e): Machine {
+export function handmadeRv64(
+  change: (name: string, original: Effect, operands: Operands) => Effect = (_, e) => e,
+): Machine {
   const running = t.eq(TRAP, t.constant(3, 0n));
   const instructions: Instruction[] = definitions.map((d) => {
     const fieldTerm = (name: FieldName): Term => t.variable(`${d.name}(${name})`, bits(FIELDS[name][0]));

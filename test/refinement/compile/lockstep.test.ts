@@ -31,7 +31,9 @@ function program(random: Random, guest: Machine, words: number): bigint[] {
   return Array.from({ length: words }, () => {
     if (random.chance(40)) return random.bits(guest.instructionSet?.wordWidth ?? 8);
     const instruction = random.pick(instructions);
-    const values = instruction.encoding.fields.map((f) => [f.name, field(random, f, 4 * random.below(12) - 16)] as const);
+    const values = instruction.encoding.fields.map(
+      (f) => [f.name, field(random, f, 4 * random.below(12) - 16)] as const,
+    );
     return encode(instruction, new Map(values));
   });
 }
@@ -86,10 +88,15 @@ function referenceRun(
   let now = state;
   while (taken.length < steps) {
     const [next] = waiting;
-    const appointed = next !== undefined && next.at <= taken.length ? host.transitions.find((t) => t.name === next.step.transition) : undefined;
+    const appointed =
+      next !== undefined && next.at <= taken.length
+        ? host.transitions.find((t) => t.name === next.step.transition)
+        : undefined;
     const isAppointed = appointed !== undefined && enabled(host, appointed, now);
     if (isAppointed) waiting.shift();
-    const transition = isAppointed ? appointed : enabledTransitions(host, now).find((t) => !environment.includes(t.name));
+    const transition = isAppointed
+      ? appointed
+      : enabledTransitions(host, now).find((t) => !environment.includes(t.name));
     if (transition === undefined) break;
     taken.push({ transition: transition.name, arguments: {} });
     now = fire(host, transition, now);

@@ -90,7 +90,8 @@ export class TermMaker {
   private freshBits(width: number, depth: number): Term {
     const r = this.random;
     const sort = bits(width);
-    if (depth <= 0) return r.chance(3) ? t.constant(width, r.corner(width)) : t.variable(`v${width}_${r.below(3)}`, sort);
+    if (depth <= 0)
+      return r.chance(3) ? t.constant(width, r.corner(width)) : t.variable(`v${width}_${r.below(3)}`, sort);
     const d = depth - 1;
     const a = (): Term => this.bits(width, d);
     const many = (): Term[] => Array.from({ length: 2 + r.below(2) }, a);
@@ -218,7 +219,10 @@ export class TermMaker {
         const address = this.bits(space, d);
         const access = r.pick(["fetch", "load", "store"] as const);
         const bytes = 1 + r.below(9);
-        return this.make("accessible", BOOL, [m, address], () => t.accessible(m, access, address, bytes), { bytes, access });
+        return this.make("accessible", BOOL, [m, address], () => t.accessible(m, access, address, bytes), {
+          bytes,
+          access,
+        });
       }
       default: {
         const [c, x, y] = [this.bool(d), this.bool(d), this.bool(d)];

@@ -11,7 +11,8 @@ import type { Random } from "./random-terms.js";
 function fieldValue(random: Random, field: Field): bigint {
   for (let tries = 0; tries < 200; tries++) {
     const value = random.chance(2) ? random.corner(field.width) : random.bits(field.width);
-    const cleared = value & field.pieces.reduce((mask, p) => mask | (((1n << BigInt(p.width)) - 1n) << BigInt(p.lo)), 0n);
+    const cleared =
+      value & field.pieces.reduce((mask, p) => mask | (((1n << BigInt(p.width)) - 1n) << BigInt(p.lo)), 0n);
     if (representable(field, cleared)) return cleared;
   }
   return 0n;
@@ -21,7 +22,9 @@ function fieldValue(random: Random, field: Field): bigint {
 export function randomWord(random: Random, instruction: Instruction): bigint {
   const values = new Map<string, bigint>();
   for (const field of instruction.encoding.fields) {
-    const same = [...values].find(([name]) => instruction.encoding.fields.find((f) => f.name === name)?.width === field.width);
+    const same = [...values].find(
+      ([name]) => instruction.encoding.fields.find((f) => f.name === name)?.width === field.width,
+    );
     values.set(field.name, same !== undefined && random.chance(3) ? same[1] : fieldValue(random, field));
   }
   return encode(instruction, values);
@@ -52,7 +55,12 @@ export function randomState(random: Random, machine: Machine, word: bigint): Sta
   if (pc === undefined || pc.sort.kind !== "bits") throw new RangeError("no program counter");
   const pcWidth = pc.sort.width;
   const aligned = BigInt.asUintN(pcWidth, random.corner(pcWidth) & ~3n);
-  const at = isa.length === 1 || random.chance(8) ? random.corner(pcWidth) : random.chance(2) ? aligned : random.bits(pcWidth) & ~3n;
+  const at =
+    isa.length === 1 || random.chance(8)
+      ? random.corner(pcWidth)
+      : random.chance(2)
+        ? aligned
+        : random.bits(pcWidth) & ~3n;
   const near = (width: number): bigint => {
     const page = random.chance(2) ? 0x1000n * BigInt(random.below(5)) : at & ~0xfffn;
     return BigInt.asUintN(width, page + random.pick([0n, 1n, 4n, 4090n, 4093n, 4095n, 4096n, -1n, -4n, -8n]));
@@ -94,7 +102,9 @@ export function randomState(random: Random, machine: Machine, word: bigint): Sta
 
 function randomMemory(random: Random, width: number, near: bigint, at: bigint): MemoryValue {
   const salt = BigInt(random.below(256));
-  const background = random.chance(16) ? (a: bigint): number => Number((a * 37n + (a >> 8n) + salt) & 0xffn) : undefined;
+  const background = random.chance(16)
+    ? (a: bigint): number => Number((a * 37n + (a >> 8n) + salt) & 0xffn)
+    : undefined;
   let memory = MemoryValue.empty(width, permissions(random, [near, at]), background);
   for (let i = 0; i < 3; i++) memory = memory.store(near + BigInt(8 * i), 8, random.corner(64));
   return memory;

@@ -30,7 +30,10 @@ describe("broken files are refused, with every mistake in its place", () => {
       const text = readFileSync(file, "utf8");
       const expected = [...text.matchAll(/^# expect: (.*)$/gm)].map((m) => m[1]);
       const found = await mistakes(load(file, text));
-      if (process.env.SHOW) console.log(found.map((d) => `${d.place.file}:${d.place.line}:${d.place.column}: ${d.code}: ${d.message}`).join("\n"));
+      if (process.env.SHOW)
+        console.log(
+          found.map((d) => `${d.place.file}:${d.place.line}:${d.place.column}: ${d.code}: ${d.message}`).join("\n"),
+        );
       expect(found.map((d) => written(d, file))).toEqual(expected);
       expect(expected.length).toBeGreaterThan(0);
       if (name.startsWith("E_")) expect(found.map((d) => d.code)).toContain(name.replace(".yaml", ""));
@@ -44,7 +47,9 @@ describe("broken files are refused, with every mistake in its place", () => {
 });
 
 describe("every code is documented and has its file", () => {
-  const codes = [...readFileSync("spec/notation/diagnostics.ts", "utf8").matchAll(/^ {2}\| "(E_[A-Z]+)"/gm)].map((m) => m[1] ?? "");
+  const codes = [...readFileSync("spec/notation/diagnostics.ts", "utf8").matchAll(/^ {2}\| "(E_[A-Z]+)"/gm)].map(
+    (m) => m[1] ?? "",
+  );
   const docs = readFileSync("docs/errors.md", "utf8");
 
   test("there are codes", () => {
