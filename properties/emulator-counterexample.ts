@@ -1,7 +1,7 @@
 /**
  * Counterexamples of emulators: one instruction, the state before it, and what the definition and the emulator make of it.
  */
-import { decode, disassemble, wordToBytes } from "../refinement/assembly/index.js";
+import { disassemble, wordToBytes } from "../refinement/assembly/index.js";
 import type { Counterexample, Difference } from "../refinement/counterexample.js";
 import { recordOfState, stateOfRecord } from "../refinement/counterexample-state.js";
 import { UserError } from "../refinement/errors.js";
@@ -123,9 +123,4 @@ export function caseOf(guest: Machine, cases: Cases, counterexample: Counterexam
     [...state].filter(([name, v]) => name !== isa.programCounter && !(v instanceof MemoryValue)),
   );
   return cases.assemble(pc, word, registers, data);
-}
-
-/** The guest's transition that a word is: the name of its obligation. */
-export function obligationOf(guest: Machine, word: bigint): string {
-  return `commute/${decode(guest, word)?.instruction.name ?? "illegal"}`;
 }

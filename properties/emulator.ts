@@ -131,6 +131,7 @@ class Session {
   private readonly options: EmulatorTestOptions;
   private readonly signal: AbortSignal;
   private readonly cases: Cases;
+  private readonly subjects: ReadonlyMap<string, Subject>;
   private done = 0;
   private total = 0;
 
@@ -140,20 +141,27 @@ class Session {
     this.options = options;
     this.signal = options.signal ?? new AbortController().signal;
     this.cases = new Cases(refinement.guest, emulator.room);
+    this.subjects = subjects(refinement.guest);
   }
 
   async *results(): AsyncGenerator<EmulatorTestResult> {
     const { only = (): boolean => true, cases } = this.options;
-    const commuting = [...subjects(this.refinement.guest)].filter(([name]) => only(`commute/${name}`));
+    const commuting = [...this.subjects].filter(([name]) => only(`commute/${name}`));
     const programs = (await this.emulator.programs()).filter((p) => only(`lockstep/${p.name}`));
     this.total = cases * (commuting.length + programs.length);
-    for (const [index, [name, subject]] of commuting.entries()) {
+    let finished = 0;
+    const settled = (name: string, verdict: Verdict): EmulatorTestResult => {
+      finished += cases;
+      this.progress(finished - this.done, name);
+      return { name, verdict };
+    };
+    for (const [name, subject] of commuting) {
       const obligation = `commute/${name}`;
-      yield { name: obligation, verdict: await this.commute(obligation, subject, index) };
+      yield settled(obligation, await this.commute(obligation, subject));
     }
     for (const program of programs) {
       const obligation = `lockstep/${program.name}`;
-      yield { name: obligation, verdict: await this.lockstep(obligation, program) };
+      yield settled(obligation, await this.lockstep(obligation, program));
     }
   }
 
@@ -162,12 +170,12 @@ class Session {
     this.options.onProgress?.(this.done, this.total, what);
   }
 
-  private async commute(obligation: string, subject: Subject, index: number): Promise<Verdict> {
+  private async commute(obligation: string, subject: Subject): Promise<Verdict> {
     const { guest } = this.refinement;
     const { seed } = this.options;
     let count = 0;
     let astray = 0;
-    for (const batch of batches(this.drawn(subject, index), BATCH)) {
+    for (const batch of batches(this.drawn(subject), BATCH)) {
       for await (const compared of compareAll(guest, this.emulator, batch, this.signal)) {
         count++;
         if (`commute/${compared.transition}` !== obligation) astray++;
@@ -186,8 +194,9 @@ class Session {
   }
 
   /** As many cases as are wanted, dear ones last. */
-  private *drawn(subject: Subject, index: number): Generator<DrawnCase> {
+  private *drawn(subject: Subject): Generator<DrawnCase> {
     const { cases, seed } = this.options;
+    const index = [...this.subjects.values()].indexOf(subject);
     const dear: DrawnCase[] = [];
     let cheap = 0;
     for (let draw = 0; draw < cases * PATIENCE && cheap + dear.length < cases; draw++) {
@@ -219,11 +228,27 @@ class Session {
     const { guest } = this.refinement;
     const report = (): void => this.progress(0, obligation);
     const { steps, failure } = await runProgram(guest, this.emulator, program, this.signal, report);
-    this.progress(this.options.cases, obligation);
     if (failure === undefined) return { verdict: "tested", cases: steps, seed: this.options.seed };
-    const alone = await this.alone(failure.state, failure.differs);
+    const alone = (await this.alone(failure.state, failure.differs)) ?? (await this.wrongStore());
     if (alone !== undefined) return this.refuted(obligation, alone);
     return this.verdict(obligation, failure.state, failure.differs);
+  }
+
+  /**
+   * A step that goes right by itself: the memory that it read, or that was compared at the program's end, had been written wrongly
+   * before. A random case of a store that goes wrong.
+   */
+  private async wrongStore(): Promise<Compared | undefined> {
+    const { guest } = this.refinement;
+    const memories = guest.variables.filter((v) => v.sort.kind === "memory").map((v) => v.name);
+    for (const subject of this.subjects.values()) {
+      if (subject.kind !== "instruction" || !memories.some((m) => subject.instruction.effect.assigns.has(m))) continue;
+      for await (const compared of compareAll(guest, this.emulator, [...this.drawn(subject)], this.signal)) {
+        const guilty = culprits(compared.differs);
+        if (memories.some((m) => guilty.has(m))) return compared;
+      }
+    }
+    return undefined;
   }
 
   /** The step of a program that goes wrong, as a case in the emulator's room that goes wrong in the same variable. */

@@ -30,7 +30,7 @@ import {
 import { memoryOf, readImage } from "./image.js";
 import { isConfined, isUnmappable, PAGE, ROOM_MEMORY, RUNNER_BASE, WINDOWS, windowAt } from "./layout.js";
 import { type Options, readOptions } from "./options.js";
-import { compile, digestOf, findProgram, missing, processorModel, versionOf } from "./toolchain.js";
+import { compile, digestOf, findProgram, missing, processorModel, singleStepOption, versionOf } from "./toolchain.js";
 import { TraceReader } from "./trace.js";
 import { TraceProcess } from "./trace-process.js";
 import { addressOf, kindOf } from "./words.js";
@@ -163,7 +163,12 @@ class Qemu implements Emulator {
   }
 
   async *trace(program: EmulatorProgram, signal: AbortSignal): AsyncGenerator<TraceEvent> {
-    const run = new TraceProcess(this.emulator, this.model, program.elf);
+    const run = new TraceProcess(
+      this.emulator,
+      this.model,
+      program.elf,
+      singleStepOption(await versionOf(this.emulator)),
+    );
     const reader = new TraceReader();
     for await (const chunk of run.log(signal)) {
       for (const state of reader.push(chunk)) yield { kind: "state", state };

@@ -69,6 +69,12 @@ async function askVersion(program: string): Promise<string> {
   }
 }
 
+/** QEMU 8.1 renamed the option, and later versions know the new name alone. */
+export function singleStepOption(version: string): string {
+  const [, major = "0", minor = "0"] = /version (\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(major) > 8 || (Number(major) === 8 && Number(minor) >= 1) ? "-one-insn-per-tb" : "-singlestep";
+}
+
 const FLAGS = [
   "-O2",
   "-march=rv64im",

@@ -1,5 +1,5 @@
 /**
- * One run of a program under `qemu-riscv64 -singlestep -d cpu`. The log comes through a pipe, never through a file, so it cannot
+ * One run of a program under QEMU, logging the state before each instruction (`-singlestep -d cpu`). The log comes through a pipe, never through a file, so it cannot
  * grow unread; the process group is killed with SIGKILL, since QEMU can ignore everything else.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -18,7 +18,7 @@ export interface Ended {
   readonly output: Buffer;
 }
 
-/** `exec` leaves the log's pipe (3) as QEMU's alone; `cat` makes it a pipe that can be opened by name, as `-D` wants. */
+/** The log goes to 3, a pipe to `cat`: Node's own pipes are sockets, which `-D` cannot open by name. */
 const SCRIPT = '{ "$@"; echo $? >&4; } 3>&1 1>&5 | cat';
 
 export class TraceProcess {
@@ -30,8 +30,9 @@ export class TraceProcess {
   private readonly exited: Promise<void>;
   private why: string | undefined;
 
-  constructor(emulator: string, cpu: string, elf: string) {
-    const args = [emulator, "-cpu", cpu, "-singlestep", "-d", "cpu,nochain", "-D", "/dev/fd/3", elf];
+  /** `singleStep` is what this version of QEMU calls it to translate one instruction at a time. */
+  constructor(emulator: string, cpu: string, elf: string, singleStep = "-singlestep") {
+    const args = [emulator, "-cpu", cpu, singleStep, "-d", "cpu,nochain", "-D", "/dev/fd/3", elf];
     this.child = spawn("sh", ["-c", SCRIPT, "sh", ...args], {
       stdio: ["ignore", "pipe", "pipe", "ignore", "pipe", "pipe"],
       detached: true,

@@ -171,7 +171,7 @@ class Assembler {
         ".word",
         ...(this.set.wordWidth === 8 * this.set.length ? [".zero", ...Object.keys(DIRECTIVE_BYTES)] : []),
       ];
-      throw new Mistake("E_NAME", 0, `\`${head}\` is no directive here; there are ${known.join(", ")}`);
+      throw new Mistake("E_UNKNOWN", 0, `\`${head}\` is no directive here; there are ${known.join(", ")}`);
     }
     return BigInt(bytes * count);
   }
@@ -181,7 +181,7 @@ class Assembler {
     if (head.startsWith(".") && !this.syntaxes.has(head)) return this.directive(statement, head, rest);
     const candidates = this.syntaxes.get(head);
     if (candidates === undefined) {
-      throw new Mistake("E_NAME", 0, `no instruction is called \`${head}\`${nearest(head, [...this.syntaxes.keys()])}`);
+      throw new Mistake("E_UNKNOWN", 0, `no instruction is called \`${head}\`${nearest(head, [...this.syntaxes.keys()])}`);
     }
     const mistakes: Mistake[] = [];
     for (const syntax of candidates) {
@@ -306,7 +306,7 @@ class Assembler {
     const first = operand.names[0] ?? `${operand.file}0`;
     const last = operand.names.at(-1) ?? `${operand.file}${(1n << BigInt(operand.field.width)) - 1n}`;
     throw new Mistake(
-      "E_NAME",
+      "E_UNKNOWN",
       start,
       `\`${name}\` is no register of ${operand.file}${nearest(name, operand.names)}; they are called ${first} … ${last} or ${operand.file}0 …`,
     );
@@ -351,7 +351,7 @@ class Assembler {
     }
     const label = this.labels.get(name);
     if (label !== undefined) return label;
-    throw new Mistake("E_NAME", start, `no label is called \`${name}\`${nearest(name, [...this.labels.keys()])}`);
+    throw new Mistake("E_UNKNOWN", start, `no label is called \`${name}\`${nearest(name, [...this.labels.keys()])}`);
   }
 }
 

@@ -144,7 +144,7 @@ export class Simulator {
   write(name: string, value: Value): void {
     const place = this.place(name);
     this.instance.write(place, value);
-    if (place.kind !== "scalar") this.flush();
+    if (name === this.machine.instructionSet?.word.args[0]?.name) this.flush();
   }
 
   /** A scalar, unsigned. */

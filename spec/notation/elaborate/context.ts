@@ -11,7 +11,7 @@ import { type Val, WRONG } from "./value.js";
 import type { Permissions, Unit, World } from "./world.js";
 
 /** More steps than this mean a definition that explodes when its functions are inlined and its loops unrolled. */
-export const MAX_STEPS = 2_000_000;
+export const MAX_STEPS = 300_000;
 /** Function calls nest at most this deep. */
 export const MAX_CALLS = 100;
 /** A loop is unrolled at most this often. */

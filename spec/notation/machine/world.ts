@@ -3,7 +3,8 @@ import type { EnumType, ScalarType, TrapDeclaration } from "../../../refinement/
 import * as build from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { type Diagnostics, didYouMean } from "../diagnostics.js";
-import { BUILT_IN, isGeneric, runBody } from "../elaborate/calls.js";
+import { BUILT_IN } from "../elaborate/built-in.js";
+import { isGeneric, runBody } from "../elaborate/calls.js";
 import type { Budget, Context } from "../elaborate/context.js";
 import { newContext } from "../elaborate/elaborator.js";
 import { constantValue, namedType, typeOf } from "../elaborate/declarations.js";

@@ -3,28 +3,15 @@ import type { Place } from "../../../refinement/errors.js";
 import { type Diagnostics, didYouMean } from "../diagnostics.js";
 import { newContext } from "../elaborate/elaborator.js";
 import { type Val, WRONG, integer } from "../elaborate/value.js";
-import { PURE, type Unit, emptyWorld } from "../elaborate/world.js";
+import { PURE, emptyWorld } from "../elaborate/world.js";
 import type { Files } from "../files.js";
-import { textAt } from "../yaml/source-text.js";
 import { validate } from "../schema/validate.js";
 import { type Yaml, type YamlMapping, type YamlScalar, get, readYaml } from "../yaml/tree.js";
-import type {
-  BlockEntry,
-  ConstantEntry,
-  Definition,
-  FetchEntry,
-  FunctionEntry,
-  InstructionEntry,
-  RegistersEntry,
-  StateEntry,
-  TransitionEntry,
-  TrapEntry,
-  TypeEntry,
-  UninterpretedEntry,
-} from "./definition.js";
+import type { Definition } from "./definition.js";
 import { type EditOutcome, applyEdits } from "./edits.js";
 import { directoryOf, findMachine, isPath, pathOf } from "./paths.js";
 import { Reader } from "./reader.js";
+import { Sections } from "./sections.js";
 
 export type ParameterValue = bigint | number | boolean;
 
@@ -50,7 +37,6 @@ export const MACHINE_KEYS = [
   "decoder",
 ] as const;
 
-const INSTRUCTION_KEYS = ["encoding", "assembly", "execute", "except", "where", "operands"] as const;
 const MAX_EXTENDS = 32;
 
 type Parameters = ReadonlyMap<string, Val>;
@@ -98,20 +84,7 @@ class Collector {
   private readonly reader: Reader;
   private readonly loaded = new Map<string, { readonly given: string; readonly exported: Parameters }>();
   readonly digested: string[] = [];
-  private readonly types: TypeEntry[] = [];
-  private readonly constants: ConstantEntry[] = [];
-  private readonly state: StateEntry[] = [];
-  private readonly functions: FunctionEntry[] = [];
-  private readonly uninterpreted: UninterpretedEntry[] = [];
-  private readonly traps: TrapEntry[] = [];
-  private readonly init: BlockEntry[] = [];
-  private readonly instructions: InstructionEntry[] = [];
-  private readonly transitions: TransitionEntry[] = [];
-  private fetch: FetchEntry | undefined;
-  private next: BlockEntry | undefined;
-  private readonly registers: RegistersEntry[] = [];
-  private readonly declared = new Map<string, Map<string, Place>>();
-  private readonly broken = new Set<string>();
+  private readonly content: Sections;
   private incomplete = false;
 
   constructor(files: Files, outcomes: readonly EditOutcome[], diagnostics: Diagnostics) {
@@ -119,6 +92,7 @@ class Collector {
     this.outcomes = outcomes;
     this.diagnostics = diagnostics;
     this.reader = new Reader(diagnostics);
+    this.content = new Sections(this.reader);
   }
 
   definition(root: YamlMapping, file: string): Definition {
@@ -135,19 +109,19 @@ class Collector {
       partial: reader.boolean(get(root, "partial"), "`partial`") ?? false,
       decoder:
         decoder === undefined ? undefined : { name: reader.text(decoder, "`decoder`") ?? "", place: decoder.place },
-      types: this.types,
-      constants: this.constants,
-      state: this.state,
-      functions: this.functions,
-      uninterpreted: this.uninterpreted,
-      traps: this.traps,
-      init: this.init,
-      instructions: this.instructions,
-      transitions: this.transitions,
-      fetch: this.fetch,
-      next: this.next,
-      registers: this.registers,
-      broken: this.broken,
+      types: this.content.types,
+      constants: this.content.constants,
+      state: this.content.state,
+      functions: this.content.functions,
+      uninterpreted: this.content.uninterpreted,
+      traps: this.content.traps,
+      init: this.content.init,
+      instructions: this.content.instructions,
+      transitions: this.content.transitions,
+      fetch: this.content.fetch,
+      next: this.content.next,
+      registers: this.content.registers,
+      broken: this.content.broken,
       incomplete: this.incomplete,
       parameters: this.loaded.get(this.files.absolute(file))?.exported ?? new Map(),
       digested: this.digested,
@@ -181,7 +155,7 @@ class Collector {
     for (const [name, value] of own) environment.set(name, value);
     await this.bases(root, path, environment, [...stack, key]);
     for (const [name, value] of own) environment.set(name, value);
-    this.sections(root, environment);
+    this.content.read(root, environment);
     this.loaded.set(key, { given: signatureOf(given), exported: environment });
     return root;
   }
@@ -303,310 +277,6 @@ class Collector {
     if ((await this.file(target, reference.place, given, environment, stack)) === undefined) this.incomplete = true;
     for (const [name, value] of this.loaded.get(key)?.exported ?? []) environment.set(name, value);
   }
-
-  // ---- sections
-
-  /** False, and a report, if the section has the name already. */
-  private declare(section: string, name: string, place: Place): boolean {
-    let names = this.declared.get(section);
-    if (names === undefined) {
-      names = new Map();
-      this.declared.set(section, names);
-    }
-    const first = names.get(name);
-    if (first !== undefined) {
-      this.diagnostics.reportOnce(
-        "E_DUPLICATE",
-        place,
-        `\`${name}\` is declared already, at ${first.file}:${first.line}; rename or remove one`,
-      );
-      return false;
-    }
-    names.set(name, place);
-    return true;
-  }
-
-  private sections(root: YamlMapping, parameters: Parameters): void {
-    const { reader } = this;
-    const unit = (scalar: YamlScalar): Unit => ({ source: scalar.source, parameters });
-    for (const { key, value } of reader.entries(get(root, "types"), "`types`")) {
-      const scalar = reader.scalar(value, `the type \`${key.text}\``);
-      const node = reader.type(scalar);
-      if (!this.name(key) || !this.declare("type", key.text, key.place)) continue;
-      if (scalar !== undefined && node !== undefined) {
-        this.types.push({ name: key.text, place: key.place, node, unit: unit(scalar) });
-      } else {
-        // It may have declared any of its words, as the members of an enum.
-        for (const word of [key.text, ...words(scalar?.text ?? "")]) this.broken.add(word);
-      }
-    }
-    for (const { key, value } of reader.entries(get(root, "constants"), "`constants`")) this.constant(key, value, unit);
-    for (const { key, value } of reader.entries(get(root, "state"), "`state`")) this.stateVariable(key, value, unit);
-    for (const { key, value } of reader.entries(get(root, "functions"), "`functions`"))
-      this.functionEntry(key, value, unit);
-    this.uninterpretedEntries(get(root, "uninterpreted"), unit);
-    for (const { key, value } of reader.entries(get(root, "traps"), "`traps`")) this.trap(key, value, unit);
-    this.initial(get(root, "init"), unit);
-    for (const { key, value } of reader.entries(get(root, "registers"), "`registers`")) {
-      const names = reader
-        .list(value, `the names of \`${key.text}\``)
-        .map((n) => reader.text(n, "a register's name") ?? "");
-      this.registers.push({ file: key.text, place: key.place, names });
-    }
-    for (const { key, value } of reader.entries(get(root, "instructions"), "`instructions`"))
-      this.instruction(key, value, unit);
-    for (const { key, value } of reader.entries(get(root, "transitions"), "`transitions`"))
-      this.transition(key, value, unit);
-    this.fetchEntry(get(root, "fetch"), unit);
-    const next = this.block(get(root, "next"), "`next`", unit);
-    if (next !== undefined) this.next = next;
-  }
-
-  private name(key: YamlScalar): boolean {
-    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key.text)) return true;
-    this.diagnostics.report(
-      "E_SYNTAX",
-      key.place,
-      `\`${key.text}\` is no name: letters, digits and _, not a digit first`,
-    );
-    return false;
-  }
-
-  private block(node: Yaml | undefined, what: string, unit: (scalar: YamlScalar) => Unit): BlockEntry | undefined {
-    const scalar = this.reader.scalar(node, what);
-    const block = this.reader.block(scalar);
-    if (scalar === undefined || block === undefined) return undefined;
-    return { block, unit: unit(scalar), place: scalar.place };
-  }
-
-  private constant(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
-    const signature = this.reader.signature(key);
-    const body = this.block(value, `the constant \`${key.text}\``, unit);
-    if (signature === undefined || !this.declare("constant", signature.name.name, key.place)) return;
-    const type = signature.result === undefined ? undefined : { node: signature.result, unit: unit(key) };
-    const { name } = signature.name;
-    if (body !== undefined) this.constants.push({ name, place: key.place, type, block: body.block, unit: body.unit });
-    else this.broken.add(name);
-  }
-
-  private stateVariable(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
-    const { reader } = this;
-    const mapping =
-      value.kind === "mapping"
-        ? reader.mapping(value, `the state variable \`${key.text}\``, ["type", "fixed", "faults", "doc"])
-        : undefined;
-    const written = mapping === undefined ? value : get(mapping, "type");
-    const scalar = reader.scalar(written, `the type of \`${key.text}\``);
-    const node = reader.type(scalar);
-    if (key.text === "trap") {
-      this.diagnostics.report(
-        "E_DUPLICATE",
-        key.place,
-        "`trap` is what every machine with traps has without declaring it; choose another name",
-      );
-      return;
-    }
-    if (!this.name(key) || !this.declare("state", key.text, key.place)) return;
-    const fixed = mapping === undefined ? [] : reader.entries(get(mapping, "fixed"), "`fixed`");
-    const faults =
-      mapping === undefined
-        ? undefined
-        : reader.mapping(get(mapping, "faults"), "`faults`", ["fetch", "load", "store"]);
-    const fault = (access: "fetch" | "load" | "store"): Partial<Record<typeof access, YamlScalar>> => {
-      const trap = faults === undefined ? undefined : reader.scalar(get(faults, access), `the trap of a ${access}`);
-      return trap === undefined ? {} : { [access]: trap };
-    };
-    if (scalar === undefined || node === undefined) {
-      this.broken.add(key.text);
-      return;
-    }
-    this.state.push({
-      name: key.text,
-      place: key.place,
-      node,
-      unit: unit(scalar),
-      fixed: fixed.flatMap(({ key: index, value: fixedValue }) => {
-        const kept = reader.scalar(fixedValue, "the value of a fixed element");
-        return kept === undefined ? [] : [{ index, value: kept }];
-      }),
-      faults: { ...fault("fetch"), ...fault("load"), ...fault("store") },
-    });
-  }
-
-  private functionEntry(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
-    const entry = readFunction(this.reader, key, value, unit);
-    if (entry === undefined) {
-      this.broken.add(headOf(key.text));
-      return;
-    }
-    if (!this.declare("function", entry.name, key.place)) return;
-    if (entry.body !== undefined) this.functions.push({ ...entry, body: entry.body });
-    else this.broken.add(entry.name);
-  }
-
-  private uninterpretedEntries(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
-    if (node === undefined) return;
-    const items =
-      node.kind === "sequence"
-        ? node.items.map((item) => ({ key: this.reader.scalar(item, "an uninterpreted function"), value: undefined }))
-        : this.reader.entries(node, "`uninterpreted`");
-    for (const { key, value } of items) {
-      const signature = this.reader.signature(key);
-      if (key !== undefined && signature === undefined) this.broken.add(headOf(key.text));
-      if (key === undefined || signature === undefined) continue;
-      const scalar =
-        value === undefined || (value.kind === "scalar" && value.value === null)
-          ? undefined
-          : this.reader.scalar(value, "the type of the result");
-      const result = this.reader.type(scalar);
-      if (signature.result === undefined && scalar === undefined) {
-        this.diagnostics.report(
-          "E_STRUCTURE",
-          key.place,
-          `\`${signature.name.name}\` needs the type of its result: \`${key.text}: bits(32)\``,
-        );
-        continue;
-      }
-      if (!this.declare("function", signature.name.name, key.place)) continue;
-      this.uninterpreted.push({
-        name: signature.name.name,
-        place: key.place,
-        signature,
-        unit: unit(key),
-        result: scalar !== undefined && result !== undefined ? { node: result, unit: unit(scalar) } : undefined,
-      });
-    }
-  }
-
-  private trap(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
-    const signature = this.reader.signature(key);
-    const empty = value.kind === "scalar" && value.value === null;
-    const cause = empty ? undefined : this.reader.integer(value, `the cause of \`${key.text}\``);
-    if (signature === undefined) {
-      this.broken.add(headOf(key.text));
-      return;
-    }
-    const { name } = signature.name;
-    if (signature.result !== undefined)
-      this.diagnostics.report(
-        "E_STRUCTURE",
-        key.place,
-        `the trap \`${name}\` has no result type; its value is its cause number`,
-      );
-    if (name === "none") {
-      this.diagnostics.report("E_DUPLICATE", key.place, "`none` means that there is no trap; choose another name");
-      return;
-    }
-    if (!this.declare("trap", name, key.place)) return;
-    this.traps.push({
-      name,
-      place: key.place,
-      signature,
-      unit: unit(key),
-      cause: cause === undefined ? undefined : Number(cause),
-    });
-  }
-
-  private initial(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
-    if (node === undefined) return;
-    const items =
-      node.kind === "sequence" ? node.items : node.kind === "mapping" ? node.entries.map((e) => e.value) : [node];
-    for (const item of items) {
-      const entry = this.block(item, "`init`", unit);
-      if (entry !== undefined) this.init.push(entry);
-    }
-  }
-
-  private instruction(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
-    const { reader } = this;
-    const mapping = reader.mapping(value, `the instruction \`${key.text}\``, INSTRUCTION_KEYS);
-    if (!this.declare("instruction", key.text, key.place) || mapping === undefined) return;
-    const encoding = get(mapping, "encoding");
-    const execute = get(mapping, "execute");
-    const operands = get(mapping, "operands");
-    if (encoding === undefined && operands === undefined)
-      this.diagnostics.report(
-        "E_STRUCTURE",
-        key.place,
-        `the instruction \`${key.text}\` needs an \`encoding\`, or \`operands\` where a library decodes`,
-      );
-    const row = reader.scalar(encoding, `the encoding of \`${key.text}\``);
-    this.instructions.push({
-      name: key.text,
-      place: key.place,
-      encoding: row?.source,
-      assembly: reader.scalar(get(mapping, "assembly"), `the assembly of \`${key.text}\``),
-      execute: this.block(execute, `what \`${key.text}\` executes`, unit),
-      except: this.block(get(mapping, "except"), "`except`", unit),
-      where: this.block(get(mapping, "where"), "`where`", unit),
-      operands: reader.scalar(operands, "`operands`"),
-    });
-  }
-
-  private transition(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
-    const signature = this.reader.signature(key);
-    const mapping = this.reader.mapping(value, `the transition \`${key.text}\``, ["guard", "effect", "doc"]);
-    if (signature === undefined || mapping === undefined) return;
-    const { name } = signature.name;
-    if (!this.declare("transition", name, key.place)) return;
-    const effect = get(mapping, "effect");
-    this.transitions.push({
-      name,
-      place: key.place,
-      signature,
-      unit: unit(key),
-      guard: this.block(get(mapping, "guard"), `the guard of \`${name}\``, unit),
-      effect: this.block(effect, `the effect of \`${name}\``, unit),
-    });
-  }
-
-  private fetchEntry(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
-    const mapping = this.reader.mapping(node, "`fetch`", ["from", "length", "illegal"]);
-    if (mapping === undefined) return;
-    const length = get(mapping, "length");
-    const from = get(mapping, "from");
-    this.fetch = {
-      place: mapping.place,
-      from: this.block(from, "`from`", unit),
-      length: this.reader.integer(length, "`length`"),
-      lengthPlace: length?.place ?? mapping.place,
-      illegal: this.block(get(mapping, "illegal"), "`illegal`", unit),
-    };
-  }
-}
-
-/** A function of `functions:`; `body` is undefined if it could not be parsed. */
-export function readFunction(
-  reader: Reader,
-  key: YamlScalar,
-  value: Yaml,
-  unit: (scalar: YamlScalar) => Unit,
-): (Omit<FunctionEntry, "body"> & { readonly body: FunctionEntry["body"] | undefined }) | undefined {
-  const signature = reader.signature(key);
-  // An empty body does nothing, as a seeded fault may want.
-  const scalar =
-    value.kind === "scalar" && value.value === null
-      ? { ...value, source: textAt("", value.place) }
-      : reader.scalar(value, `the body of \`${key.text}\``);
-  const body = reader.block(scalar);
-  if (signature === undefined) return undefined;
-  return {
-    name: signature.name.name,
-    place: key.place,
-    signature,
-    unit: unit(key),
-    body,
-    bodyUnit: scalar === undefined ? unit(key) : unit(scalar),
-  };
-}
-
-function words(text: string): readonly string[] {
-  return text.match(/[A-Za-z_]\w*/g) ?? [];
-}
-
-/** The name that a signature in error declares, as far as one can tell. */
-function headOf(signature: string): string {
-  return /^\s*([A-Za-z_]\w*)/.exec(signature)?.[1] ?? signature;
 }
 
 function signatureOf(given: Given): string {

@@ -6,7 +6,7 @@ import type { Val } from "../elaborate/value.js";
 import type { Unit } from "../elaborate/world.js";
 import type { BlockEntry, FunctionEntry } from "../read/definition.js";
 import type { Edit } from "../read/edits.js";
-import { readFunction } from "../read/machine-file.js";
+import { readFunction } from "../read/sections.js";
 import { Reader } from "../read/reader.js";
 import { textAt } from "../yaml/source-text.js";
 import { type Yaml, type YamlEntry, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";

@@ -89,7 +89,7 @@ export function readYaml(file: string, text: string, diagnostics: Diagnostics): 
       uniqueKeys: true,
       intAsBigInt: true,
       prettyErrors: false,
-      logLevel: "silent",
+      logLevel: "error",
     });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -147,6 +147,7 @@ class Converter {
   private readonly lines: Lines;
   private readonly prepared: Prepared;
   private readonly diagnostics: Diagnostics;
+  private readonly targets = new Map<unknown, unknown>();
   private nodes = 0;
 
   constructor(document: Document.Parsed, lines: Lines, prepared: Prepared, diagnostics: Diagnostics) {
@@ -174,7 +175,9 @@ class Converter {
   private node(node: unknown, fallback: number, depth: number): Yaml {
     if (++this.nodes > MAX_NODES || depth > MAX_DEPTH) throw new TooBig();
     if (isAlias(node)) {
-      const target = node.resolve(this.document);
+      // Finding an anchor takes a walk through the document: once for each alias is enough.
+      if (!this.targets.has(node)) this.targets.set(node, node.resolve(this.document));
+      const target = this.targets.get(node);
       const at = node.range?.[0] ?? fallback;
       if (target === undefined) return this.empty(at);
       return this.node(target, at, depth + 1);

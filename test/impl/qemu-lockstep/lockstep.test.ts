@@ -1,9 +1,13 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
+import factory from "../../../impl/qemu-lockstep/emulator.js";
 import { replayEmulator, testEmulator } from "../../../properties/emulator.js";
+import { bytesToWord, decode } from "../../../refinement/assembly/index.js";
 import type { Counterexample } from "../../../refinement/counterexample.js";
-import { needQemu } from "./need-qemu.js";
+import { readElf } from "../../../refinement/execute/elf.js";
+import { FOLDER, needQemu } from "./need-qemu.js";
 
-describe("the installed QEMU", () => {
+describe("the installed QEMU", { timeout: 240_000 }, () => {
   test("runs every instruction of RV64IM as the definition says, and illegal words, and denied fetches", async (ctx) => {
     const refinement = await needQemu(ctx);
     const only = (name: string): boolean => name.startsWith("commute/");
@@ -28,6 +32,24 @@ describe("the installed QEMU", () => {
     );
     for (const [name, count] of counts) expect(count, name).toBeGreaterThan(10_000);
     expect([...counts.values()].reduce((a, b) => a + b)).toBeGreaterThan(300_000);
+  });
+
+  test("is given programs in which every instruction but ebreak occurs", async (ctx) => {
+    const refinement = await needQemu(ctx);
+    const opened = await factory(refinement.guest, refinement.options, FOLDER);
+    if ("missing" in opened) return expect.fail("it is missing");
+    const found = new Set<string>();
+    for (const { elf } of await opened.emulator.programs()) {
+      for (const { executable, data } of readElf(await readFile(elf), elf).segments) {
+        for (let at = 0; executable && at + 4 <= data.length; at += 4) {
+          const word = bytesToWord(data.subarray(at, at + 4));
+          found.add(decode(refinement.guest, word)?.instruction.name ?? "");
+        }
+      }
+    }
+    await opened.emulator.close();
+    const all = refinement.guest.instructionSet?.instructions.map((i) => i.name) ?? [];
+    expect(all.filter((name) => !found.has(name))).toEqual(["ebreak"]);
   });
 
   test("answers the same cases the same way again", async (ctx) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ROOM_MEMORY, WINDOWS, windowAt } from "../../../impl/qemu-lockstep/layout.js";
 import { readOptions } from "../../../impl/qemu-lockstep/options.js";
 import { addressOf, kindOf } from "../../../impl/qemu-lockstep/words.js";
+import { findProgram, missing, singleStepOption } from "../../../impl/qemu-lockstep/toolchain.js";
 import { UserError } from "../../../refinement/errors.js";
 
 test("windows and their guards do not overlap, and lie on pages", () => {
@@ -54,4 +55,23 @@ describe("options", () => {
       expect(() => readOptions(options)).toThrow(UserError);
     },
   );
+});
+
+describe("the toolchain", () => {
+  test.each([
+    ["qemu-riscv64 version 7.2.22 (Debian 1:7.2+dfsg-7)", "-singlestep"],
+    ["qemu-riscv64 version 8.0.4", "-singlestep"],
+    ["qemu-riscv64 version 8.1.0", "-one-insn-per-tb"],
+    ["qemu-riscv64 version 10.0.2", "-one-insn-per-tb"],
+  ])("of %s steps by %s", (version, option) => {
+    expect(singleStepOption(version)).toBe(option);
+  });
+
+  test("is looked for on PATH, and told how to install", async () => {
+    expect(await findProgram("sh")).toMatch(/^\/.*\/sh$/);
+    expect(await findProgram("no-such-program-anywhere")).toBeUndefined();
+    expect(await findProgram("/nowhere/sh")).toBeUndefined();
+    expect(missing("qemu-riscv64").remedy).toContain("qemu-user");
+    expect(missing("my-emulator")).toEqual({ program: "my-emulator", remedy: "install my-emulator or put it on PATH" });
+  });
 });
