@@ -13,7 +13,7 @@ import { schedules } from "./arbitraries/schedules.js";
 import { states } from "./arbitraries/states.js";
 import { anatomyOf } from "./anatomy.js";
 import { counterIn, hostStateOf, initialHostState, stateWithProgram } from "./begin.js";
-import { CoverageCounter } from "./coverage.js";
+import type { CoverageCounter } from "./coverage.js";
 import { type Program, readProgram, writeProgram } from "./program.js";
 import { type Failure, type Limits, type Outcome, run } from "./run.js";
 import { type Schedulable, type Schedule, Scheduler, schedulable } from "./schedule.js";
@@ -68,7 +68,12 @@ export class Cases {
 
   /** Draws the rest of a case for this program. */
   draw(random: Parameters<Drawn<Start>["draw"]>[0], origin: Origin, program: Program): Case {
-    return { origin, program, start: this.startsFor(origin, program).draw(random), schedule: this.schedules.draw(random) };
+    return {
+      origin,
+      program,
+      start: this.startsFor(origin, program).draw(random),
+      schedule: this.schedules.draw(random),
+    };
   }
 
   private startsFor(origin: Origin, program: Program): Drawn<Start> {
@@ -152,19 +157,27 @@ export class Cases {
     const anatomy = anatomyOf(this.refinement.guest);
     const beginning = this.begin(failing);
     if (this.refinement.concretize === undefined || anatomy === undefined || beginning === undefined) return [];
-    return states.slice(-LATER).flatMap((state, i, all): readonly Case[] => {
-      const guest = this.guestOf(state);
-      if ((guest.get("trap") ?? 0n) !== 0n) return [];
-      const index = states.length - all.length + i;
-      const steps = Math.min(MOST_LATER, failure.schedule.length - index);
-      const program = readProgram(anatomy, guest, steps);
-      const inaccessible = deniedIn(guest, beginning.origin, start.inaccessible);
-      // What the program writes again is no part of the state, so that it can shrink.
-      const counter = counterIn(guest, anatomy.programCounter.name);
-      const without = writeProgram(anatomy, guest, program.map(() => 0n), counter);
-      const later = { state: withPermissions(without, []), inaccessible };
-      return [{ origin: "guest", program, start: later, schedule: schedule.slice(index) }];
-    }).reverse();
+    return states
+      .slice(-LATER)
+      .flatMap((state, i, all): readonly Case[] => {
+        const guest = this.guestOf(state);
+        if ((guest.get("trap") ?? 0n) !== 0n) return [];
+        const index = states.length - all.length + i;
+        const steps = Math.min(MOST_LATER, failure.schedule.length - index);
+        const program = readProgram(anatomy, guest, steps);
+        const inaccessible = deniedIn(guest, beginning.origin, start.inaccessible);
+        // What the program writes again is no part of the state, so that it can shrink.
+        const counter = counterIn(guest, anatomy.programCounter.name);
+        const without = writeProgram(
+          anatomy,
+          guest,
+          program.map(() => 0n),
+          counter,
+        );
+        const later = { state: withPermissions(without, []), inaccessible };
+        return [{ origin: "guest", program, start: later, schedule: schedule.slice(index) }];
+      })
+      .reverse();
   }
 
   /** Smaller cases, by one part only. */

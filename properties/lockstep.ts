@@ -113,16 +113,24 @@ class Campaign {
   }
 
   async run(): Promise<void> {
-    const property = fc.asyncProperty(this.programs ?? fc.constant<Program>([]), fc.integer(), async (program, seed) => {
-      for (let i = 0; i < STARTS && this.drawn < this.total; i++) {
-        await this.pause();
-        if (this.signal?.aborted === true) throw new Enough();
-        await this.one(program, seed, i);
-      }
-    });
+    const property = fc.asyncProperty(
+      this.programs ?? fc.constant<Program>([]),
+      fc.integer(),
+      async (program, seed) => {
+        for (let i = 0; i < STARTS && this.drawn < this.total; i++) {
+          await this.pause();
+          if (this.signal?.aborted === true) throw new Enough();
+          await this.one(program, seed, i);
+        }
+      },
+    );
     const numRuns = Math.ceil(this.total / STARTS);
     const details = await fc.check(property, { seed: this.seed, numRuns, endOnFailure: true });
-    if (details.errorInstance !== undefined && details.errorInstance !== null && !(details.errorInstance instanceof Enough)) {
+    if (
+      details.errorInstance !== undefined &&
+      details.errorInstance !== null &&
+      !(details.errorInstance instanceof Enough)
+    ) {
       throw details.errorInstance;
     }
     this.onProgress?.(this.drawn, this.total);
@@ -195,7 +203,9 @@ class Campaign {
     const again = (candidate: Case): Failure | undefined => {
       const sieved = failure.schedule.length === 0 ? undefined : this.cases.sieve(candidate, limits.hostSteps);
       if (sieved === "elsewhere" || sieved?.suspicious === false) return undefined;
-      return this.cases.run(candidate, new CoverageCounter(this.refinement), limits)?.failures.find((f) => causeOf(f) === key);
+      return this.cases
+        .run(candidate, new CoverageCounter(this.refinement), limits)
+        ?.failures.find((f) => causeOf(f) === key);
     };
     let best = this.cases.later(failing, failure, states).find((c) => again(c) !== undefined) ?? failing;
     limits = { ...limits, hostSteps: again(best)?.schedule.length ?? limits.hostSteps };
@@ -204,8 +214,15 @@ class Campaign {
       for (const part of ["program", "schedule", "start"] as const) {
         const { programs } = this;
         if (part === "program" && programs === undefined) continue;
-        const smaller = (c: Case): Iterable<Case> => (this.signal?.aborted === true ? [] : this.cases.smaller(c, part, programs));
-        best = await smallest(best, smaller, (c) => again(c) !== undefined, budget, () => this.pause());
+        const smaller = (c: Case): Iterable<Case> =>
+          this.signal?.aborted === true ? [] : this.cases.smaller(c, part, programs);
+        best = await smallest(
+          best,
+          smaller,
+          (c) => again(c) !== undefined,
+          budget,
+          () => this.pause(),
+        );
         limits = { ...limits, hostSteps: again(best)?.schedule.length ?? limits.hostSteps };
       }
     }
@@ -218,7 +235,15 @@ class Campaign {
     const { origin, host } = beginning;
     const guest = failing.origin === "guest" ? origin : this.cases.guestOf(host);
     const state = failure.obligation === "inverse" ? guest : host;
-    return counterexampleOf(this.refinement, { failing, failure, origin, state, guest, seed: this.seed, date: this.date });
+    return counterexampleOf(this.refinement, {
+      failing,
+      failure,
+      origin,
+      state,
+      guest,
+      seed: this.seed,
+      date: this.date,
+    });
   }
 
   results(): TestResult[] {
@@ -248,7 +273,8 @@ class Campaign {
   }
 
   private verdict(family: Family): Verdict {
-    if (this.signal?.aborted === true) return { verdict: "unknown", by: "cases", reason: `interrupted after ${this.drawn} of ${this.total} cases` };
+    if (this.signal?.aborted === true)
+      return { verdict: "unknown", by: "cases", reason: `interrupted after ${this.drawn} of ${this.total} cases` };
     const missing = this.missing(family);
     if (missing !== undefined) return { verdict: "vacuous", by: "cases", reason: missing };
     if (family === "progress" && this.refinement.rank === undefined) {
@@ -265,7 +291,8 @@ class Campaign {
   /** Why nothing was tested. */
   private missing(family: Family): string | undefined {
     const { coverage } = this;
-    if (coverage.runs === 0 && family !== "inverse") return `none of ${this.drawn} drawn states satisfies the invariant`;
+    if (coverage.runs === 0 && family !== "inverse")
+      return `none of ${this.drawn} drawn states satisfies the invariant`;
     switch (family) {
       case "initial":
         return undefined;
@@ -278,7 +305,9 @@ class Campaign {
       case "progress":
         return coverage.stutters === 0 ? "no stuttering step was executed" : undefined;
       case "materialize":
-        return [...coverage.points.values()].every((n) => n === 0) ? "the host was never where it can be interrupted" : undefined;
+        return [...coverage.points.values()].every((n) => n === 0)
+          ? "the host was never where it can be interrupted"
+          : undefined;
       default:
         return family satisfies never;
     }

@@ -79,16 +79,25 @@ export function writeProgram(
   const { place } = anatomy;
   const value = into === undefined ? undefined : state.get(into);
   if (place === undefined || into === undefined || value === undefined || words.length === 0) return state;
-  const addresses = words.map((_, index) => valueAt(place.where, anatomy.programCounter, addressOf(anatomy, start, index)));
+  const addresses = words.map((_, index) =>
+    valueAt(place.where, anatomy.programCounter, addressOf(anatomy, start, index)),
+  );
   if (value instanceof FileValue) {
     const written = words.reduce((file, word, index) => file.set(addresses[index] ?? 0n, word), value);
     return new Map(state).set(into, written);
   }
-  return value instanceof MemoryValue ? new Map(state).set(into, withWords(value, words, addresses, anatomy.isa.wordWidth)) : state;
+  return value instanceof MemoryValue
+    ? new Map(state).set(into, withWords(value, words, addresses, anatomy.isa.wordWidth))
+    : state;
 }
 
 /** Words that follow each other are written together: every write copies a page. */
-function withWords(memory: MemoryValue, words: readonly bigint[], addresses: readonly bigint[], width: number): MemoryValue {
+function withWords(
+  memory: MemoryValue,
+  words: readonly bigint[],
+  addresses: readonly bigint[],
+  width: number,
+): MemoryValue {
   let result = memory;
   for (let from = 0; from < words.length; ) {
     const start = addresses[from] ?? 0n;
@@ -120,7 +129,9 @@ function operationOf(isa: InstructionSet, word: bigint): Operation {
   const instruction = isa.instructions.find((i) => (word & i.encoding.mask) === i.encoding.match);
   if (instruction === undefined) return { kind: "word", word };
   const fields = fieldsOf(instruction, word);
-  return encode(instruction, fields) === word ? { kind: "instruction", name: instruction.name, fields, target: undefined } : { kind: "word", word };
+  return encode(instruction, fields) === word
+    ? { kind: "instruction", name: instruction.name, fields, target: undefined }
+    : { kind: "word", word };
 }
 
 /** How many instructions fit before the program would overwrite itself. */

@@ -65,7 +65,11 @@ export function run(
 
 export const FINE: Outcome = { failures: [], uncertain: 0, states: [] };
 
-function outcome(violations: readonly Violation[], schedule: readonly ScheduledStep[], states: readonly State[]): Outcome {
+function outcome(
+  violations: readonly Violation[],
+  schedule: readonly ScheduledStep[],
+  states: readonly State[],
+): Outcome {
   const certain = violations.filter((v) => v.certain);
   return {
     failures: certain.map(({ obligation, differs }) => ({ obligation, differs, schedule: [...schedule] })),

@@ -54,7 +54,9 @@ export function eventsOf(of: Schedulable, schedule: Schedule): readonly Event[] 
   return schedule.flatMap((decision, at) => {
     if (decision.event === undefined || of.environment.length === 0) return [];
     const t = of.environment[decision.event % of.environment.length];
-    return t === undefined ? [] : [{ at, step: { transition: t.name, arguments: Object.fromEntries(drawnArguments(t, decision)) } }];
+    return t === undefined
+      ? []
+      : [{ at, step: { transition: t.name, arguments: Object.fromEntries(drawnArguments(t, decision)) } }];
   });
 }
 
@@ -92,7 +94,10 @@ export class Scheduler {
 
 function candidates(of: Schedulable, state: State, decision: Decision): readonly Transition[] {
   // An instruction set has many transitions, and decoding finds the one that matters.
-  const own = of.host.instructionSet === undefined ? of.own : enabledTransitions(of.host, state).filter((t) => of.own.includes(t));
+  const own =
+    of.host.instructionSet === undefined
+      ? of.own
+      : enabledTransitions(of.host, state).filter((t) => of.own.includes(t));
   const first = own.length === 0 ? 0 : decision.pick % own.length;
   return [...own.slice(first), ...own.slice(0, first)];
 }

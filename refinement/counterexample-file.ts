@@ -7,7 +7,19 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { distance } from "fastest-levenshtein";
-import { Document, isCollection, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import {
+  Document,
+  isCollection,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  Scalar,
+  YAMLMap,
+  YAMLSeq,
+} from "yaml";
 import type { Code, Counterexample, Difference, ScheduledStep } from "./counterexample.js";
 import { type Diagnostic, EnvironmentFailure, UserError } from "./errors.js";
 import { variableOf } from "./execute/difference.js";
@@ -32,7 +44,9 @@ export function parseCounterexample(text: string, file: string): Counterexample 
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
   if (document.errors.length > 0) {
-    throw UserError.from(document.errors.map((e) => ({ code: "E_YAML", place: at(e.pos[0]), message: restoreIndices(e.message) })));
+    throw UserError.from(
+      document.errors.map((e) => ({ code: "E_YAML", place: at(e.pos[0]), message: restoreIndices(e.message) })),
+    );
   }
   const data = plain(document, at);
   const errors: ErrorObject[] = [];
@@ -79,7 +93,9 @@ function causeKey(c: Counterexample): string {
   return JSON.stringify([c.fault ?? null, c.cause.obligation, variableOf(c.cause.variable)]);
 }
 
-async function causeIn(path: string): Promise<"none" | "other" | { readonly cause: string; readonly guarded: boolean }> {
+async function causeIn(
+  path: string,
+): Promise<"none" | "other" | { readonly cause: string; readonly guarded: boolean }> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -235,7 +251,9 @@ function plain(document: Document.Parsed, at: (offset: number) => Diagnostic["pl
     }
     if (isCollection(node)) return node.items.map(convert);
     if (isNode(node)) {
-      throw UserError.from([{ code: "E_YAML", place: at(node.range?.[0] ?? 0), message: "a counterexample has no aliases" }]);
+      throw UserError.from([
+        { code: "E_YAML", place: at(node.range?.[0] ?? 0), message: "a counterexample has no aliases" },
+      ]);
     }
     return null;
   };
@@ -275,12 +293,24 @@ function informative(errors: readonly ErrorObject[]): readonly ErrorObject[] {
 }
 
 const KEYS = [
-  ...["counterexample", "refinement", "obligation", "fault", "found", "machines", "guest", "host", "state", "inaccessible"],
+  ...[
+    "counterexample",
+    "refinement",
+    "obligation",
+    "fault",
+    "found",
+    "machines",
+    "guest",
+    "host",
+    "state",
+    "inaccessible",
+  ],
   ...["schedule", "differs", "expect", "cause"],
 ];
 
 function messageOf(error: ErrorObject): string {
-  const where = error.instancePath === "" ? "the counterexample" : `\`${error.instancePath.slice(1).replaceAll("/", ".")}\``;
+  const where =
+    error.instancePath === "" ? "the counterexample" : `\`${error.instancePath.slice(1).replaceAll("/", ".")}\``;
   const unknownKey: unknown = error.params["additionalProperty"];
   if (typeof unknownKey === "string") {
     const nearest = [...KEYS].sort((a, b) => distance(a, unknownKey) - distance(b, unknownKey))[0];
@@ -301,7 +331,9 @@ let compiled: ValidateFunction | undefined;
 
 /** True where the schema holds of `data`; what it complains of is added to `errors`. */
 function isData(data: unknown, errors: ErrorObject[]): data is Data {
-  compiled ??= new Ajv({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync(schemaFile(), "utf8")));
+  compiled ??= new Ajv({ allErrors: true, allowUnionTypes: true }).compile(
+    JSON.parse(readFileSync(schemaFile(), "utf8")),
+  );
   const ok = compiled(jsonLike(data));
   errors.push(...(compiled.errors ?? []));
   return ok;
@@ -312,7 +344,8 @@ function schemaFile(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const file = join(folder, "schema", "counterexample.schema.json");
     if (existsSync(file)) return file;
-    if (dirname(folder) === folder) throw new EnvironmentFailure("schema/counterexample.schema.json", "is missing from the installation");
+    if (dirname(folder) === folder)
+      throw new EnvironmentFailure("schema/counterexample.schema.json", "is missing from the installation");
   }
 }
 
@@ -391,7 +424,10 @@ function codeNode(code: Code): YAMLMap {
 function stepNode({ transition, arguments: args }: ScheduledStep): unknown {
   const entries = Object.entries(args);
   if (entries.length === 0) return transition;
-  return flow({ transition, arguments: flow(Object.fromEntries(entries.map(([name, value]) => [name, number(value)]))) });
+  return flow({
+    transition,
+    arguments: flow(Object.fromEntries(entries.map(([name, value]) => [name, number(value)]))),
+  });
 }
 
 function differenceNode({ variable, guest, host }: Difference): YAMLMap {

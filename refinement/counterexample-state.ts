@@ -93,8 +93,10 @@ function assign(machine: Machine, state: Map<string, Value>, key: string, value:
     case "bool":
     case "bits": {
       const width = v.sort.kind === "bits" ? v.sort.width : 1;
-      if (element !== undefined) return `state: \`${key}\` has an index, but ${name} of machine ${machine.name} is a single value`;
-      if (typeof value !== "bigint" || !fits(value, width)) return `state: \`${key}\` is a number of ${width} bits, not ${shown(value)}`;
+      if (element !== undefined)
+        return `state: \`${key}\` has an index, but ${name} of machine ${machine.name} is a single value`;
+      if (typeof value !== "bigint" || !fits(value, width))
+        return `state: \`${key}\` is a number of ${width} bits, not ${shown(value)}`;
       state.set(name, value);
       return undefined;
     }
@@ -109,7 +111,8 @@ function assign(machine: Machine, state: Map<string, Value>, key: string, value:
       return undefined;
     case "memory":
       if (element === undefined) return `state: \`${key}\` needs an address, as in ${name}[0x1000]: "b3027300"`;
-      if (element.index >> BigInt(v.sort.address) !== 0n) return `state: \`${key}\` is beyond the ${v.sort.address}-bit addresses of ${name}`;
+      if (element.index >> BigInt(v.sort.address) !== 0n)
+        return `state: \`${key}\` is beyond the ${v.sort.address}-bit addresses of ${name}`;
       if (typeof value !== "string" || !/^([0-9a-fA-F]{2})+$/.test(value)) {
         return `state: \`${key}\` is a string of bytes in hexadecimal, two digits each, not ${shown(value)}`;
       }
@@ -141,7 +144,10 @@ export function withPermissions(state: State, inaccessible: Inaccessible): State
   for (const [name, value] of state) {
     if (!(value instanceof MemoryValue)) continue;
     const denied = inaccessible.filter((i) => i.memory === name);
-    permitted.set(name, value.withPermissions(denied.length === 0 ? ALL_ACCESSIBLE : denying(denied, value.addressWidth)));
+    permitted.set(
+      name,
+      value.withPermissions(denied.length === 0 ? ALL_ACCESSIBLE : denying(denied, value.addressWidth)),
+    );
   }
   return permitted;
 }

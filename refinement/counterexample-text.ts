@@ -12,7 +12,8 @@ const MOST_DIFFERENCES = 16;
 
 /** Several lines, without a newline at the end. With the refinement, values are shown by their types and names. */
 export function renderCounterexample(c: Counterexample, refinement?: Refinement): string {
-  const machine = c.obligation === "inverse" || refinement?.form === "emulator" ? refinement?.guest : hostOf(refinement);
+  const machine =
+    c.obligation === "inverse" || refinement?.form === "emulator" ? refinement?.guest : hostOf(refinement);
   const sections = [
     [c.title],
     [`  refinement  ${c.refinement}${c.fault === undefined ? "" : ` with the seeded fault ${c.fault}`}`],
@@ -109,7 +110,9 @@ function differenceLines({ differs }: Counterexample): readonly string[] {
   const rows = differs.slice(0, MOST_DIFFERENCES).map(({ variable, guest, host }) => [variable, guest, host] as const);
   const table = [["", "guest", "host"] as const, ...rows];
   const [a, b] = [0, 1].map((column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
-  const lines = table.map(([variable, guest, host]) => `    ${variable.padEnd(a ?? 0)}  ${guest.padEnd(b ?? 0)}  ${host}`.trimEnd());
+  const lines = table.map(([variable, guest, host]) =>
+    `    ${variable.padEnd(a ?? 0)}  ${guest.padEnd(b ?? 0)}  ${host}`.trimEnd(),
+  );
   const more = differs.length > MOST_DIFFERENCES ? [`    and ${differs.length - MOST_DIFFERENCES} more`] : [];
   return ["  after it, side by side", ...lines, ...more];
 }

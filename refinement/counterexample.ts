@@ -31,7 +31,12 @@ export interface Counterexample {
   readonly obligation: string;
   /** The seeded fault it was found with. */
   readonly fault: string | undefined;
-  readonly found: { readonly by: string; readonly solver: string | undefined; readonly seed: number | undefined; readonly date: string };
+  readonly found: {
+    readonly by: string;
+    readonly solver: string | undefined;
+    readonly seed: number | undefined;
+    readonly date: string;
+  };
   /** Digests of the machines it was found on: a changed machine is noticed. */
   readonly machines: { readonly guest: string; readonly host: string };
   /** The guest instructions concerned, for the reader; replay does not need them. */
@@ -43,7 +48,12 @@ export interface Counterexample {
    */
   readonly state: Readonly<Record<string, bigint | string>>;
   /** Bytes to which the environment denies an access. All others are accessible. */
-  readonly inaccessible: readonly { readonly memory: string; readonly access: "fetch" | "load" | "store"; readonly address: bigint; readonly bytes: bigint }[];
+  readonly inaccessible: readonly {
+    readonly memory: string;
+    readonly access: "fetch" | "load" | "store";
+    readonly address: bigint;
+    readonly bytes: bigint;
+  }[];
   /** Host steps, the last of which is the one that goes wrong. Empty for an obligation about a state alone. */
   readonly schedule: readonly ScheduledStep[];
   readonly differs: readonly Difference[];

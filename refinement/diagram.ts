@@ -106,7 +106,8 @@ function invariant(d: Diagram, t: Transition): Obligation {
 function commute(d: Diagram, t: Transition): readonly Obligation[] {
   const cases = stepCases(d.refinement, t.name);
   const pieces = cases.flatMap((chosen, i) => {
-    const firsts = chosen.steps[0]?.kind === "any" ? [...ownTransitions(d.guest).map((g) => g.name), undefined] : [undefined];
+    const firsts =
+      chosen.steps[0]?.kind === "any" ? [...ownTransitions(d.guest).map((g) => g.name), undefined] : [undefined];
     return firsts.map((first) => ({
       name: commuteName(t.name, cases, chosen, first),
       part: (cut: CutUnder) => {
@@ -146,7 +147,8 @@ function materialize(d: Diagram, point: MaterializationPoint): Obligation {
     const precise = holds("precise", read(point.precise));
     const cases = point.steps.length === 0 ? [STAY] : point.steps;
     return cases.flatMap((chosen, i) => {
-      const firsts = chosen.steps[0]?.kind === "any" ? [...ownTransitions(d.guest).map((g) => g.name), undefined] : [undefined];
+      const firsts =
+        chosen.steps[0]?.kind === "any" ? [...ownTransitions(d.guest).map((g) => g.name), undefined] : [undefined];
       return firsts.map((first) => {
         const part = d.guestReaches(seen, chosen.steps, first, [...d.assumed, point.at, ...inCase(cases, i)], cut);
         return { ...part, goals: [precise, ...part.goals] };
@@ -367,7 +369,10 @@ class Diagram {
    * Two guest states are equal: scalars as they are, files and memories at an element of unknown index. Where an index
    * can lie beyond a file's end, that it does not is a hypothesis.
    */
-  equal(host: SymbolicState, guest: SymbolicState): { readonly hypotheses: readonly Term[]; readonly goals: readonly Goal[] } {
+  equal(
+    host: SymbolicState,
+    guest: SymbolicState,
+  ): { readonly hypotheses: readonly Term[]; readonly goals: readonly Goal[] } {
     const hypotheses: Term[] = [];
     const goals: Goal[] = [];
     for (const { name, sort } of this.guest.variables) {

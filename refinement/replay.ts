@@ -19,7 +19,11 @@ export interface ReplayContext {
   /** Loads a refinement by name, with a seeded fault. Throws a UserError where there is none of that name. */
   load(name: string, fault: string | undefined): Promise<Refinement>;
   /** Runs a case of a black box again; a missing program is an EnvironmentFailure. */
-  runEmulator?(refinement: EmulatorRefinement, c: Counterexample, signal: AbortSignal | undefined): Promise<readonly Violation[]>;
+  runEmulator?(
+    refinement: EmulatorRefinement,
+    c: Counterexample,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Violation[]>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,9 +50,21 @@ export async function replayFile(file: string, context: ReplayContext): Promise<
   }
   try {
     const refinement = await context.load(c.refinement, c.fault);
-    return { file, expect: c.expect, ...(await replay(refinement, c, context)), report: renderCounterexample(c, refinement) };
+    return {
+      file,
+      expect: c.expect,
+      ...(await replay(refinement, c, context)),
+      report: renderCounterexample(c, refinement),
+    };
   } catch (error) {
-    return { file, expect: c.expect, got: "error", ok: false, message: userMessage(error), report: renderCounterexample(c) };
+    return {
+      file,
+      expect: c.expect,
+      got: "error",
+      ok: false,
+      message: userMessage(error),
+      report: renderCounterexample(c),
+    };
   }
 }
 
@@ -60,14 +76,19 @@ function userMessage(error: unknown): string {
 type Answer = Pick<Replayed, "got" | "ok" | "message">;
 
 /** Throws a UserError where the counterexample names what the machines do not have. */
-export async function replay(refinement: Refinement, c: Counterexample, context: Pick<ReplayContext, "runEmulator" | "signal">): Promise<Answer> {
+export async function replay(
+  refinement: Refinement,
+  c: Counterexample,
+  context: Pick<ReplayContext, "runEmulator" | "signal">,
+): Promise<Answer> {
   switch (refinement.form) {
     case "machine": {
       const { violations, ended } = runAgain(refinement, c);
       return judge(c, violations, [ended, ...changed(refinement, c)]);
     }
     case "emulator": {
-      if (context.runEmulator === undefined) throw new UserError(`${refinement.name} is a black box, and nothing here can run it`);
+      if (context.runEmulator === undefined)
+        throw new UserError(`${refinement.name} is a black box, and nothing here can run it`);
       return judge(c, await context.runEmulator(refinement, c, context.signal), changed(refinement, c));
     }
     default:
@@ -91,7 +112,9 @@ function isCause({ cause }: Counterexample, { obligation, differs }: Violation):
 }
 
 function otherwise({ cause }: Counterexample, violations: readonly Violation[]): string {
-  const found = violations.map((v) => `${v.obligation} (${v.differs.map((d: Difference) => d.variable).join(", ")})`).join(" and ");
+  const found = violations
+    .map((v) => `${v.obligation} (${v.differs.map((d: Difference) => d.variable).join(", ")})`)
+    .join(" and ");
   return `refuted for another cause: ${found}, not ${cause.obligation} (${cause.variable})`;
 }
 
@@ -99,7 +122,8 @@ function otherwise({ cause }: Counterexample, violations: readonly Violation[]):
 function changed(refinement: Refinement, c: Counterexample): readonly string[] {
   const notes: string[] = [];
   const note = (machine: Machine, digest: string): void => {
-    if (digest !== "" && digest !== machine.digest) notes.push(`machine ${machine.name} has changed since it was found`);
+    if (digest !== "" && digest !== machine.digest)
+      notes.push(`machine ${machine.name} has changed since it was found`);
   };
   note(refinement.guest, c.machines.guest);
   if (refinement.form === "machine") note(refinement.host, c.machines.host);
@@ -115,7 +139,10 @@ interface Run {
 /** The whole schedule from the state; at the end, whatever the obligation is about. */
 function runAgain(refinement: MachineRefinement, c: Counterexample): Run {
   if (c.obligation === "inverse") {
-    return { violations: checkInverse(refinement, stateOfRecord(refinement.guest, c.state, c.inaccessible)), ended: undefined };
+    return {
+      violations: checkInverse(refinement, stateOfRecord(refinement.guest, c.state, c.inaccessible)),
+      ended: undefined,
+    };
   }
   const start = stateOfRecord(refinement.host, c.state, c.inaccessible);
   for (const step of c.schedule) checkNames(refinement.host, step);
@@ -144,7 +171,8 @@ function runAgain(refinement: MachineRefinement, c: Counterexample): Run {
 function initially(refinement: MachineRefinement, state: State): Run {
   const at = new Evaluator(environment(state));
   const { host } = refinement;
-  if (!at.holds(host.initial) || !at.holds(host.wellFormed)) return { violations: [], ended: "the state is no longer initial" };
+  if (!at.holds(host.initial) || !at.holds(host.wellFormed))
+    return { violations: [], ended: "the state is no longer initial" };
   return { violations: checkInitial(refinement, state), ended: undefined };
 }
 
@@ -153,9 +181,12 @@ function checkNames(host: Machine, step: ScheduledStep): void {
   if (t === undefined) throw new UserError(`schedule: machine ${host.name} has no transition \`${step.transition}\``);
   for (const [name, value] of Object.entries(step.arguments)) {
     const input = inputsOf(t).find((p) => p.name === name);
-    if (input === undefined) throw new UserError(`schedule: \`${t.name}\` of machine ${host.name} has no parameter \`${name}\``);
+    if (input === undefined)
+      throw new UserError(`schedule: \`${t.name}\` of machine ${host.name} has no parameter \`${name}\``);
     if (value >> BigInt(widthOf(input)) !== 0n) {
-      throw new UserError(`schedule: \`${name}\` of \`${t.name}\` is a number of ${widthOf(input)} bits, not 0x${value.toString(16)}`);
+      throw new UserError(
+        `schedule: \`${name}\` of \`${t.name}\` is a number of ${widthOf(input)} bits, not 0x${value.toString(16)}`,
+      );
     }
   }
 }

@@ -19,7 +19,13 @@ export function instructions(machine: Machine): InstructionsArbitrary {
 }
 
 /** Out of the sum of those that the machine has. */
-const WEIGHTS: Readonly<Record<InstructionClass | "word", number>> = { plain: 50, memory: 26, control: 16, trap: 4, word: 4 };
+const WEIGHTS: Readonly<Record<InstructionClass | "word", number>> = {
+  plain: 50,
+  memory: 26,
+  control: 16,
+  trap: 4,
+  word: 4,
+};
 
 interface Candidate {
   readonly anatomy: InstructionAnatomy;

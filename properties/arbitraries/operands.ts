@@ -33,7 +33,8 @@ class OperandsArbitrary extends Drawn<Operands> {
 
   constructor(machine: Machine, instruction: Instruction) {
     super();
-    const offset = anatomyOf(machine)?.instructions.some((a) => a.instruction === instruction && a.class === "memory") ?? false;
+    const offset =
+      anatomyOf(machine)?.instructions.some((a) => a.instruction === instruction && a.class === "memory") ?? false;
     const files = machine.instructionSet?.fieldFiles.get(instruction.name);
     this.operands = instruction.encoding.fields.map((field) => ({
       name: field.name,

@@ -34,14 +34,18 @@ class ProgramsArbitrary extends Drawn<Program> {
   override draw(random: Random): Program {
     const length = random.nextInt(0, this.maxLength);
     const vocabulary = this.vocabulary(random);
-    return Array.from({ length }, (_, index) => this.aimed(random, this.instructions.drawFrom(random, vocabulary), index, length));
+    return Array.from({ length }, (_, index) =>
+      this.aimed(random, this.instructions.drawFrom(random, vocabulary), index, length),
+    );
   }
 
   private vocabulary(random: Random): Vocabulary {
     const names = this.instructions.names();
     if (names.length < 6 || random.nextInt(0, 1) === 0) return this.all;
     const size = random.nextInt(2, 6);
-    return this.instructions.vocabulary(Array.from({ length: size }, () => names[random.nextInt(0, names.length - 1)] ?? ""));
+    return this.instructions.vocabulary(
+      Array.from({ length: size }, () => names[random.nextInt(0, names.length - 1)] ?? ""),
+    );
   }
 
   private aimed(random: Random, operation: Operation, index: number, length: number): Operation {

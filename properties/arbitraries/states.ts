@@ -62,7 +62,8 @@ class StatesArbitrary extends Drawn<Start> {
     }
     const data = [...layout.data, ...likelyBases(state)];
     for (const { name, sort } of this.machine.variables) {
-      if (sort.kind === "memory") inaccessible.push(...permissions({ memory: name, sort, code: layout.code, data }).draw(random));
+      if (sort.kind === "memory")
+        inaccessible.push(...permissions({ memory: name, sort, code: layout.code, data }).draw(random));
     }
     return { state, inaccessible };
   }
@@ -70,7 +71,8 @@ class StatesArbitrary extends Drawn<Start> {
   private layout(random: Random): Layout {
     const counter = this.counter(random);
     const code: bigint[] = [];
-    for (let i = 0; i <= this.codeLength; i++) if (this.anatomy !== undefined) code.push(addressOf(this.anatomy, counter, i));
+    for (let i = 0; i <= this.codeLength; i++)
+      if (this.anatomy !== undefined) code.push(addressOf(this.anatomy, counter, i));
     const width = this.addressWidth;
     const data = width === undefined ? [] : Array.from({ length: random.nextInt(1, 3) }, () => address(random, width));
     return { counter, code, data };
@@ -123,7 +125,8 @@ class StatesArbitrary extends Drawn<Start> {
         const elements: bigint[] = [];
         for (let i = 0; i < v.type.count; i++) {
           const chance = random.nextInt(0, 99);
-          const repeated = chance < 15 ? pick(random, elements) : chance < 15 + POOLED ? pick(random, fitting) : undefined;
+          const repeated =
+            chance < 15 ? pick(random, elements) : chance < 15 + POOLED ? pick(random, fitting) : undefined;
           elements.push(v.fixed.get(i) ?? repeated ?? element.draw(random));
         }
         return new FileValue(elements);
@@ -215,7 +218,8 @@ function* smallerValues(v: StateVariable, value: Value): Iterable<Value> {
 function* smallerFiles(v: StateVariable, value: FileValue): Iterable<FileValue> {
   if (v.type.kind !== "file") return;
   const count = value.elements.length;
-  const isZero = (index: number): boolean => (v.fixed.get(index) ?? value.elements[index] ?? 0n) === (v.fixed.get(index) ?? 0n);
+  const isZero = (index: number): boolean =>
+    (v.fixed.get(index) ?? value.elements[index] ?? 0n) === (v.fixed.get(index) ?? 0n);
   for (let chunk = count; chunk > 0; chunk >>= 1) {
     for (let from = 0; from < count; from += chunk) {
       const zeroed = value.elements.map((e, i) => (i >= from && i < from + chunk ? (v.fixed.get(i) ?? 0n) : e));

@@ -16,7 +16,11 @@ export function values(type: ScalarType, pool: readonly bigint[] = []): Drawn<bi
     case "bool":
       return new ValuesArbitrary(1, 2n, pool);
     case "enum":
-      return new ValuesArbitrary(Math.max(1, Math.ceil(Math.log2(type.members.length))), BigInt(type.members.length), pool);
+      return new ValuesArbitrary(
+        Math.max(1, Math.ceil(Math.log2(type.members.length))),
+        BigInt(type.members.length),
+        pool,
+      );
     default:
       return unreachable(type);
   }

@@ -181,7 +181,11 @@ class Assembler {
     if (head.startsWith(".") && !this.syntaxes.has(head)) return this.directive(statement, head, rest);
     const candidates = this.syntaxes.get(head);
     if (candidates === undefined) {
-      throw new Mistake("E_UNKNOWN", 0, `no instruction is called \`${head}\`${nearest(head, [...this.syntaxes.keys()])}`);
+      throw new Mistake(
+        "E_UNKNOWN",
+        0,
+        `no instruction is called \`${head}\`${nearest(head, [...this.syntaxes.keys()])}`,
+      );
     }
     const mistakes: Mistake[] = [];
     for (const syntax of candidates) {

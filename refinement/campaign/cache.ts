@@ -25,7 +25,8 @@ export class Cache {
   async get(key: string): Promise<readonly Settled[] | undefined> {
     const file = this.fileOf(key);
     const text = await readFile(file, "utf8").catch((error: unknown) => {
-      if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR") this.damaged(file, `cannot be read (${codeOf(error)})`);
+      if (codeOf(error) !== "ENOENT" && codeOf(error) !== "ENOTDIR")
+        this.damaged(file, `cannot be read (${codeOf(error)})`);
       return undefined;
     });
     if (text === undefined) return undefined;
@@ -47,7 +48,9 @@ export class Cache {
       await rename(temporary, file);
     } catch (error) {
       this.writable = false;
-      this.warn(`the cache ${this.directory} cannot be written (${codeOf(error)}): nothing will be remembered of this run`);
+      this.warn(
+        `the cache ${this.directory} cannot be written (${codeOf(error)}): nothing will be remembered of this run`,
+      );
       await rm(temporary, { force: true }).catch(() => undefined);
     }
   }
@@ -72,7 +75,9 @@ export function digest(parts: readonly string[]): string {
 
 /** Big integers become `{"bigint": "…"}`; a checksum notices damage. */
 function encode(settled: readonly Settled[]): string {
-  const body = JSON.stringify(settled, (_, value: unknown) => (typeof value === "bigint" ? { bigint: value.toString() } : value));
+  const body = JSON.stringify(settled, (_, value: unknown) =>
+    typeof value === "bigint" ? { bigint: value.toString() } : value,
+  );
   return JSON.stringify({ checksum: digest([body]), body });
 }
 

@@ -184,7 +184,12 @@ class Campaign {
       if (this.stop.aborted) return undefined;
       if (error instanceof UserError) throw error;
       if (limit.signal.aborted) {
-        return failed(planned, "timeout", `no answer within ${Math.round(limitMs / 1000)} s`, performance.now() - began);
+        return failed(
+          planned,
+          "timeout",
+          `no answer within ${Math.round(limitMs / 1000)} s`,
+          performance.now() - began,
+        );
       }
       if (attempts > 1) return this.attempt(planned, crew, attempts - 1);
       const message = error instanceof Error ? error.message : String(error);
@@ -200,7 +205,8 @@ class Campaign {
   }
 
   private async remember({ keys }: Planned, ending: Ending): Promise<void> {
-    if (this.cache === undefined || keys === undefined || ending.kind !== "settled" || ending.settled.length === 0) return;
+    if (this.cache === undefined || keys === undefined || ending.kind !== "settled" || ending.settled.length === 0)
+      return;
     if (!ending.settled.every((s) => isSettled(s.verdict))) return;
     await this.cache.put(keys[dependence(ending.settled)], ending.settled);
   }
@@ -253,7 +259,10 @@ class Campaign {
         findings.push({ refinement: name, obligation: settled.obligation, method: settled.method, counterexample: c });
       }
       const saved = await this.save(found);
-      obligations.push({ ...obligationReport(settled, cached), ...(saved === undefined ? {} : { counterexample: saved }) });
+      obligations.push({
+        ...obligationReport(settled, cached),
+        ...(saved === undefined ? {} : { counterexample: saved }),
+      });
     }
     return { ...common, verdict: summarizeRefinement(obligations), obligations, assumptions: taken };
   }
@@ -262,7 +271,9 @@ class Campaign {
     const ending = this.endings.get(planned);
     if (ending === undefined) {
       const user = this.options.signal?.aborted === true;
-      const [by, reason] = user ? ["interrupted", "interrupted"] : ["budget", "the budget of the run was used up before"];
+      const [by, reason] = user
+        ? ["interrupted", "interrupted"]
+        : ["budget", "the budget of the run was used up before"];
       const { settled } = failed(planned, by, reason, 0);
       return settled.map((s) => ({ settled: s, cached: false }));
     }
@@ -308,7 +319,9 @@ function isPiece({ obligation, method }: Settled): boolean {
 function withoutIdlePieces(all: readonly Reported[]): readonly Reported[] {
   const step = (s: Settled): string => s.obligation.split("/").slice(2).join("/");
   const arising = new Set(
-    all.filter(({ settled }) => isPiece(settled) && settled.verdict.verdict !== "vacuous").map(({ settled }) => step(settled)),
+    all
+      .filter(({ settled }) => isPiece(settled) && settled.verdict.verdict !== "vacuous")
+      .map(({ settled }) => step(settled)),
   );
   return all.filter(
     ({ settled }) => !(isPiece(settled) && settled.verdict.verdict === "vacuous" && arising.has(step(settled))),
@@ -319,14 +332,21 @@ function counterexamplesOf({ verdict, more }: Settled): Settled["more"] {
   return verdict.verdict === "refuted" ? [verdict.counterexample, ...more] : [];
 }
 
-function failed({ method, about }: Planned, by: string, reason: string, ms: number): Extract<Ending, { kind: "settled" }> {
+function failed(
+  { method, about }: Planned,
+  by: string,
+  reason: string,
+  ms: number,
+): Extract<Ending, { kind: "settled" }> {
   const obligation = about === "*" ? "commute/*" : about;
   const verdict: Verdict = { verdict: "unknown", by, reason };
   return { kind: "settled", settled: [{ obligation, method, verdict, more: [], ms }], cached: false };
 }
 
 function interrupted(reply: Reply): boolean {
-  return reply.kind === "failed" || (reply.kind === "settled" && reply.settled.some((s) => s.verdict.verdict === "unknown"));
+  return (
+    reply.kind === "failed" || (reply.kind === "settled" && reply.settled.some((s) => s.verdict.verdict === "unknown"))
+  );
 }
 
 function isSettled(verdict: Verdict): boolean {

@@ -3,21 +3,7 @@
  * where each choice ends up. A candidate that works for all states is a proof; one that does not says nothing.
  */
 import type { Choice, Goal, Part } from "../diagram.js";
-import {
-  add,
-  and,
-  bvnot,
-  bvxor,
-  constant,
-  eq,
-  extract,
-  FALSE,
-  ite,
-  not,
-  or,
-  sub,
-  TRUE,
-} from "../terms/build.js";
+import { add, and, bvnot, bvxor, constant, eq, extract, FALSE, ite, not, or, sub, TRUE } from "../terms/build.js";
 import { Substitution, substitute } from "../terms/substitute.js";
 import type { Term } from "../terms/term.js";
 import { occurs } from "../terms/variables.js";

@@ -36,10 +36,16 @@ export async function confirm(
   const judgement = judge(context.refinement, obligation, found);
   switch (judgement.kind) {
     case "outside":
-      return { kind: "defect", reason: `a model of ${by} does not reproduce (${judgement.because}): a defect of the checker` };
+      return {
+        kind: "defect",
+        reason: `a model of ${by} does not reproduce (${judgement.because}): a defect of the checker`,
+      };
     case "holds":
       if (part.choices.length > 0) return { kind: "permitted" };
-      return { kind: "defect", reason: `a model of ${by} does not reproduce (the step commutes): a defect of the checker` };
+      return {
+        kind: "defect",
+        reason: `a model of ${by} does not reproduce (the step commutes): a defect of the checker`,
+      };
     case "violated":
       break;
   }
@@ -48,7 +54,10 @@ export async function confirm(
     const answer = await anyChoice(context, obligation, part, model);
     if (answer === "some") return { kind: "permitted" };
     if (answer !== "none") return { kind: "undecided", by: answer.by, reason: answer.reason };
-    return { kind: "refuted", counterexample: write(context, obligation, { case: found, inaccessible: [], violation }, by) };
+    return {
+      kind: "refuted",
+      counterexample: write(context, obligation, { case: found, inaccessible: [], violation }, by),
+    };
   }
   return { kind: "refuted", counterexample: refutation(context, obligation, found, violation, by) };
 }
@@ -93,7 +102,9 @@ async function anyChoice(
   const values = (term: Term): Value => zeroValue(term.sort);
   const assertions = part.goals
     .map(goalTerm)
-    .flatMap((goal) => atEveryIndex(goal).map((there) => partial(there, open, new Evaluator(environmentOf(model, values)))));
+    .flatMap((goal) =>
+      atEveryIndex(goal).map((there) => partial(there, open, new Evaluator(environmentOf(model, values)))),
+    );
   const files = [...freeVariables(assertions)].flatMap((v) => contents(v, model));
   const answer = await ask(context, obligation, [...assertions, ...files]);
   switch (answer.answer) {

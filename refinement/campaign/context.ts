@@ -18,7 +18,11 @@ export interface Context {
 }
 
 /** Asks the solver; `label` names the query in `--smt2`. */
-export async function ask(context: Context, obligation: Obligation, assertions: readonly Term[]): Promise<Answer & { readonly solver: string }> {
+export async function ask(
+  context: Context,
+  obligation: Obligation,
+  assertions: readonly Term[],
+): Promise<Answer & { readonly solver: string }> {
   const solver = await context.solver();
   const answer = await solver.solve(assertions, {
     timeoutMs: context.timeoutMs,

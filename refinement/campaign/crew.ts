@@ -63,7 +63,9 @@ export class Workers implements Crew {
       const stop = AbortSignal.any([signal, died.signal]);
       return await this.pool.run({ request, port: port2 }, { signal: stop, transferList: [port2] });
     } catch (error) {
-      throw died.signal.aborted && !signal.aborted ? new EnvironmentFailure("worker", "exited in the middle of a task") : error;
+      throw died.signal.aborted && !signal.aborted
+        ? new EnvironmentFailure("worker", "exited in the middle of a task")
+        : error;
     } finally {
       port1.removeAllListeners("close");
       port1.close();

@@ -22,7 +22,12 @@ export interface Found {
   readonly date: string;
 }
 
-export function describe(refinement: MachineRefinement, obligation: Obligation, shrunk: Shrunk, found: Found): Counterexample {
+export function describe(
+  refinement: MachineRefinement,
+  obligation: Obligation,
+  shrunk: Shrunk,
+  found: Found,
+): Counterexample {
   const { state, args } = shrunk.case;
   const { violation } = shrunk;
   const guestState = obligation.kind === "inverse" ? state : abstract(refinement, state);

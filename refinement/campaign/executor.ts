@@ -70,7 +70,11 @@ export class Executor {
     }
   }
 
-  private async carryOut(request: Request, signal: AbortSignal | undefined, onProgress: OnProgress | undefined): Promise<Reply> {
+  private async carryOut(
+    request: Request,
+    signal: AbortSignal | undefined,
+    onProgress: OnProgress | undefined,
+  ): Promise<Reply> {
     const { file, fault, task } = request;
     const key = JSON.stringify([file, fault]);
     let loading = this.refinements.get(key);
@@ -103,7 +107,10 @@ export class Executor {
     signal: AbortSignal | undefined,
   ): Promise<Reply> {
     if (refinement.form !== "machine") return unsupported(name, "prove", "a black box can only be tested");
-    this.solvers ??= new Solvers(settings.solver, settings.smt2Dir === undefined ? undefined : queryWriter(settings.smt2Dir));
+    this.solvers ??= new Solvers(
+      settings.solver,
+      settings.smt2Dir === undefined ? undefined : queryWriter(settings.smt2Dir),
+    );
     let discharger = this.dischargers.get(key);
     if (discharger === undefined) {
       discharger = new Discharger(refinement, { ...settings, signal }, this.solvers);
@@ -121,7 +128,10 @@ export async function loadByNotation(file: string, fault: string | undefined): P
 }
 
 function unsupported(obligation: string, method: Settled["method"], what: string): Reply {
-  return { kind: "settled", settled: [{ obligation, method, verdict: { verdict: "unsupported", what }, more: [], ms: 0 }] };
+  return {
+    kind: "settled",
+    settled: [{ obligation, method, verdict: { verdict: "unsupported", what }, more: [], ms: 0 }],
+  };
 }
 
 async function explored(
@@ -152,7 +162,8 @@ async function tested(
   if (refinement.form === "machine") {
     if (testers.machine === undefined) return unsupported("commute/*", "test", "no tester is installed");
     const module: MachineTesterModule = await import(testers.machine);
-    if (module.testRefinement === undefined) return unsupported("commute/*", "test", `${testers.machine} has no tester`);
+    if (module.testRefinement === undefined)
+      return unsupported("commute/*", "test", `${testers.machine} has no tester`);
     return gathered(await module.testRefinement(refinement, options), performance.now() - began);
   }
   if (testers.emulator === undefined) return unsupported("commute/*", "test", "no tester for emulators is installed");

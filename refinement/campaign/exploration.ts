@@ -31,7 +31,10 @@ export function explorable(refinement: MachineRefinement): readonly string[] {
 }
 
 /** Explores from each of the refinement's named sets of initial states, or from all initial states if it names none. */
-export async function exploreRefinement(refinement: MachineRefinement, options: ExplorationOptions): Promise<readonly Settled[]> {
+export async function exploreRefinement(
+  refinement: MachineRefinement,
+  options: ExplorationOptions,
+): Promise<readonly Settled[]> {
   const began = performance.now();
   const explorations: Exploration[] = [];
   for (const from of refinement.explore.length === 0 ? [undefined] : refinement.explore) {
@@ -49,7 +52,9 @@ export async function exploreRefinement(refinement: MachineRefinement, options: 
     const trails = explorations.flatMap((e) => e.trails).filter((t) => familyOf(t.violation.obligation) === obligation);
     const [first, ...more] = distinct(trails).map((trail) => counterexample(refinement, trail, options.date));
     const verdict: Verdict =
-      first === undefined ? unrefuted(obligation, explorations) : { verdict: "refuted", by: "states", counterexample: first };
+      first === undefined
+        ? unrefuted(obligation, explorations)
+        : { verdict: "refuted", by: "states", counterexample: first };
     return { obligation, method: "explore", verdict, more, ms };
   });
 }
@@ -59,7 +64,9 @@ function unrefuted(obligation: string, explorations: readonly Exploration[]): Ve
   const states = explorations.reduce((sum, e) => sum + e.states, 0);
   if (incomplete !== undefined) {
     const { by, reason } = incomplete;
-    return by === "states" || by === "interrupted" ? { verdict: "unknown", by, reason } : { verdict: "unsupported", what: reason };
+    return by === "states" || by === "interrupted"
+      ? { verdict: "unknown", by, reason }
+      : { verdict: "unsupported", what: reason };
   }
   if (!explorations.some((e) => e.judged.has(obligation))) {
     return { verdict: "vacuous", by: "states", reason: `it never applies in the ${states} reachable states` };
@@ -78,7 +85,11 @@ function distinct(trails: readonly Trail[]): readonly Trail[] {
   return [...causes.values()];
 }
 
-function counterexample(refinement: MachineRefinement, { start, schedule, violation }: Trail, date: string): Counterexample {
+function counterexample(
+  refinement: MachineRefinement,
+  { start, schedule, violation }: Trail,
+  date: string,
+): Counterexample {
   const guest = codeAt(refinement.guest, abstract(refinement, start));
   return {
     title: titleOf(violation, undefined),

@@ -45,7 +45,10 @@ export async function plan(refinement: Refinement, options: CampaignOptions): Pr
   return tasks.map((t) => ({ ...t, keys: keys(t.method, t.about) }));
 }
 
-function machineTasks(refinement: Extract<Refinement, { form: "machine" }>, options: CampaignOptions): Omit<Planned, "keys">[] {
+function machineTasks(
+  refinement: Extract<Refinement, { form: "machine" }>,
+  options: CampaignOptions,
+): Omit<Planned, "keys">[] {
   const { modes, only, testers } = options;
   const tasks: Omit<Planned, "keys">[] = [];
   if (modes === undefined || modes.includes("prove")) {

@@ -42,7 +42,8 @@ export async function provePart(context: Context, obligation: Obligation, part: 
   if (all !== undefined) {
     return final(await attempt([or(...all.map((chosen) => and(...instantiate(part.goals, chosen).map(goalTerm))))]));
   }
-  const reason = "no candidate for what the guest leaves open works for all states; give one in steps: `with choice = …`";
+  const reason =
+    "no candidate for what the guest leaves open works for all states; give one in steps: `with choice = …`";
   return undecided ?? { kind: "unknown", by: "choices", reason };
 }
 
@@ -52,7 +53,11 @@ function closed(part: Part, goals: readonly Goal[]): boolean {
 
 function final(outcome: Outcome): PartOutcome {
   if (outcome.kind !== "permitted") return outcome;
-  return { kind: "unknown", by: "choices", reason: "the formula fails where the step commutes: a defect of the checker" };
+  return {
+    kind: "unknown",
+    by: "choices",
+    reason: "the formula fails where the step commutes: a defect of the checker",
+  };
 }
 
 interface Open {

@@ -140,7 +140,9 @@ export class Recording {
     const width = v.sort.kind === "bits" ? v.sort.width : 1;
     const value = this.random.bits(width);
     // An aligned program counter lets more than one instruction run.
-    return v.name === machine.instructionSet?.programCounter ? value - (value % BigInt(machine.instructionSet.length)) : value;
+    return v.name === machine.instructionSet?.programCounter
+      ? value - (value % BigInt(machine.instructionSet.length))
+      : value;
   }
 
   private file(v: StateVariable): FileValue {
@@ -162,7 +164,8 @@ export class Recording {
     const permissions =
       this.random.below(2) === 0
         ? ALL_ACCESSIBLE
-        : (access: Access, address: bigint) => mix(seed ^ Number((address >> 12n) & 0xffffn) ^ ACCESS_SALT[access]) % 8 !== 0;
+        : (access: Access, address: bigint) =>
+            mix(seed ^ Number((address >> 12n) & 0xffffn) ^ ACCESS_SALT[access]) % 8 !== 0;
     const bytes = Math.ceil((isa?.wordWidth ?? 8) / 8);
     const program = Array.from({ length: 64 }, () => wordToBytes(this.word(), bytes * 8));
     const period = BigInt(program.length * bytes);
@@ -198,7 +201,10 @@ export class Recording {
     return new Map(
       inputsOf(t).map((p) => {
         const width = widthOf(p);
-        return [p.name, p.type.kind === "enum" ? BigInt(this.random.below(p.type.members.length)) : this.random.corner(width)];
+        return [
+          p.name,
+          p.type.kind === "enum" ? BigInt(this.random.below(p.type.members.length)) : this.random.corner(width),
+        ];
       }),
     );
   }

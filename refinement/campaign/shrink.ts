@@ -193,7 +193,12 @@ function merge(denied: readonly { memory: string; access: Access; address: bigin
   const merged: { memory: string; access: Access; address: bigint; bytes: bigint }[] = [];
   for (const d of sorted) {
     const last = merged.at(-1);
-    if (last !== undefined && last.memory === d.memory && last.access === d.access && last.address + last.bytes === d.address) {
+    if (
+      last !== undefined &&
+      last.memory === d.memory &&
+      last.access === d.access &&
+      last.address + last.bytes === d.address
+    ) {
       last.bytes += d.bytes;
     } else {
       merged.push({ ...d });

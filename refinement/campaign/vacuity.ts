@@ -25,7 +25,8 @@ export async function vacuity(context: Context, obligation: Obligation, parts: r
   if (parts.length === 0) return { kind: "impossible", by: "rewrite" };
   if (context.recording.witness(obligation.name) !== undefined) return { kind: "possible" };
   for (const part of parts) {
-    if (witnessByRandom(part.hypotheses, { seed: context.seed, tries: RANDOM_TRIES }) !== undefined) return { kind: "possible" };
+    if (witnessByRandom(part.hypotheses, { seed: context.seed, tries: RANDOM_TRIES }) !== undefined)
+      return { kind: "possible" };
   }
   let undecided: Vacuity | undefined;
   let by = "rewrite";

@@ -98,7 +98,13 @@ export function checkStep(refinement: MachineRefinement, hostState: State, step:
   const after = new Evaluator(environment(next));
   const cases = stepCases(refinement, t.name);
   const chosen = chooseCase(cases, before);
-  const run = runGuest(refinement.guest, guest, chosen.steps, before, project(refinement.guest, refinement.abstraction, after));
+  const run = runGuest(
+    refinement.guest,
+    guest,
+    chosen.steps,
+    before,
+    project(refinement.guest, refinement.abstraction, after),
+  );
 
   const commutes = commuteName(t.name, cases, chosen, run.taken[0]?.transition);
   const ranked = mustProgress(chosen) && refinement.rank !== undefined;
@@ -171,7 +177,12 @@ export function concretize(refinement: MachineRefinement, gamma: ReadonlyMap<str
 }
 
 /** The name of the obligation that a case of a host transition belongs to; `first` is the guest transition begun with. */
-export function commuteName(host: string, cases: readonly StepCase[], chosen: StepCase, first: string | undefined): string {
+export function commuteName(
+  host: string,
+  cases: readonly StepCase[],
+  chosen: StepCase,
+  first: string | undefined,
+): string {
   const step = chosen.steps[0];
   if (step === undefined) return cases.length > 1 ? `commute/${host}/stutter` : `commute/${host}`;
   return step.kind === "any" ? `commute/${host}/${first ?? "enabled"}` : `commute/${host}`;
@@ -285,7 +296,11 @@ function* runs(
   }
 }
 
-function parameters(guest: Machine, step: Extract<GuestStep, { kind: "transition" }>, at: Evaluator): Map<string, bigint> {
+function parameters(
+  guest: Machine,
+  step: Extract<GuestStep, { kind: "transition" }>,
+  at: Evaluator,
+): Map<string, bigint> {
   const declared = transitionNamed(guest, step.transition).parameters;
   return new Map(
     declared.map((p, i) => {
@@ -317,7 +332,9 @@ function* choices(
 }
 
 /** Every assignment of a value of its range to each name; the first names vary slowest. */
-export function* product(ranges: readonly { readonly name: string; readonly range: readonly bigint[] }[]): Generator<Arguments> {
+export function* product(
+  ranges: readonly { readonly name: string; readonly range: readonly bigint[] }[],
+): Generator<Arguments> {
   const [first, ...rest] = ranges;
   if (first === undefined) {
     yield new Map();

@@ -34,7 +34,12 @@ export function inputsOf(transition: Transition): readonly Parameter[] {
   return [...transition.parameters, ...transition.choices];
 }
 
-export function enabled(_machine: Machine, transition: Transition, state: State, args: Arguments = NO_ARGUMENTS): boolean {
+export function enabled(
+  _machine: Machine,
+  transition: Transition,
+  state: State,
+  args: Arguments = NO_ARGUMENTS,
+): boolean {
   return new Evaluator(environment(state, transition, args)).holds(transition.guard);
 }
 

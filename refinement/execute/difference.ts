@@ -12,17 +12,17 @@ const MOST_BYTES = 64;
 
 /** In order of declaration, files by index, memory by address; empty where the states agree. */
 export function differences(machine: Machine, guest: State, host: State): Difference[] {
-  return machine.variables.flatMap((v) => variableDifferences(v, valueOf(guest, v), valueOf(host, v)));
+  return machine.variables.flatMap((v) => variableDifferences(v, valueIn(guest, v), valueIn(host, v)));
 }
 
 export function agree(machine: Machine, guest: State, host: State): boolean {
   return machine.variables.every((v) => {
-    const [a, b] = [valueOf(guest, v), valueOf(host, v)];
+    const [a, b] = [valueIn(guest, v), valueIn(host, v)];
     return a === b || valueEquals(a, b);
   });
 }
 
-export function valueOf(state: State, v: StateVariable): Value {
+export function valueIn(state: State, v: StateVariable): Value {
   const value = state.get(v.name);
   if (value === undefined) throw new InternalDefect(`the state has no value for \`${v.name}\``);
   return value;

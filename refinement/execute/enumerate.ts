@@ -28,7 +28,11 @@ const MOST_VALUES = 1 << 16;
  * Every state, in a fixed order, that satisfies all of `conditions`. Equalities with constants among them fix what they
  * speak about; everything else is tried, at most `limit` assignments.
  */
-export function enumerateStates(machine: Machine, conditions: readonly Term[], limit: number): readonly State[] | TooMany {
+export function enumerateStates(
+  machine: Machine,
+  conditions: readonly Term[],
+  limit: number,
+): readonly State[] | TooMany {
   const conjuncts = conditions.flatMap(conjunctsOf);
   const fixed = fixedSlots(conjuncts);
   const slots: Slot[] = [];

@@ -3,12 +3,21 @@
  * every step, and so the shortest way to whatever goes wrong.
  */
 import type { ScheduledStep } from "../counterexample.js";
-import { InternalDefect } from "../errors.js";
+import { InternalDefect, unreachable } from "../errors.js";
 import type { Machine, Transition } from "../machine.js";
 import type { MachineRefinement, Named } from "../refinement.js";
 import { Evaluator } from "../terms/evaluate.js";
 import { FileValue, MemoryValue, type Value } from "../terms/value.js";
-import { allValues, checkInitial, checkPoints, checkStep, inputCount, outside, product, type Violation } from "./commute.js";
+import {
+  allValues,
+  checkInitial,
+  checkPoints,
+  checkStep,
+  inputCount,
+  outside,
+  product,
+  type Violation,
+} from "./commute.js";
 import { enabled, environment, inputsOf } from "./concrete.js";
 import { variableOf } from "./difference.js";
 import { enumerateStates } from "./enumerate.js";
@@ -29,7 +38,9 @@ export interface Exploration {
   /** The shortest of each cause, in order of discovery. */
   readonly trails: readonly Trail[];
   /** Why the exploration is not complete; undefined where it is. */
-  readonly incomplete: { readonly by: "states" | "inputs" | "initial" | "interrupted"; readonly reason: string } | undefined;
+  readonly incomplete:
+    | { readonly by: "states" | "inputs" | "initial" | "interrupted"; readonly reason: string }
+    | undefined;
 }
 
 export interface ExploreOptions {
@@ -109,7 +120,8 @@ class Explorer {
   async run(): Promise<Exploration> {
     let at = 0;
     for (; at < this.visits.length; at++) {
-      if (this.visits.length > this.options.limit) return this.result("states", `more than ${this.options.limit} states`);
+      if (this.visits.length > this.options.limit)
+        return this.result("states", `more than ${this.options.limit} states`);
       if (at % PROGRESS_EVERY === 0) {
         this.options.onProgress?.(at, this.visits.length - at);
         await new Promise((resolve) => setImmediate(resolve));
@@ -214,6 +226,8 @@ class Codec {
             return [v.name, new FileValue(part.split(",").map(number))];
           case "memory":
             return [v.name, memory(v.sort.address, part)];
+          default:
+            return unreachable(v.sort);
         }
       }),
     );

@@ -35,6 +35,11 @@ function properTrap(machine: Machine): Term {
     const unused = extract(value.term, valueWidth - 1, used);
     return implies(eq(trap.term, constant(codeWidth, BigInt(code))), eq(unused, constant(valueWidth - used, 0n)));
   };
-  const traps = machine.traps.map((t) => proper(t.code, t.parameters.reduce((sum, p) => sum + widthOf(p), 0)));
+  const traps = machine.traps.map((t) =>
+    proper(
+      t.code,
+      t.parameters.reduce((sum, p) => sum + widthOf(p), 0),
+    ),
+  );
   return and(proper(0, 0), ...traps);
 }

@@ -190,7 +190,8 @@ export class Abstraction {
   private divide(n: Term, d: Term): { readonly q: Term; readonly r: Term } {
     const width = widthOf(n);
     const narrow = Math.max(unsignedWidth(n), unsignedWidth(d));
-    if (n.op === "const" && d.op === "const") return { q: rebuildDivision("udiv", n, d), r: rebuildDivision("urem", n, d) };
+    if (n.op === "const" && d.op === "const")
+      return { q: rebuildDivision("udiv", n, d), r: rebuildDivision("urem", n, d) };
     if (narrow === width) return this.quotient(n, d);
     const { q, r } = this.quotient(extract(n, narrow - 1, 0), extract(d, narrow - 1, 0));
     return {

@@ -123,7 +123,8 @@ class Decision {
     this.options.onQuery(kind, query.check);
     for (let attempt = 1; ; attempt++) {
       const timeoutMs = Math.round(deadline - performance.now());
-      if (timeoutMs <= 0) return { answer: "unknown", reason: `timeout: no answer within ${this.options.timeoutMs} ms` };
+      if (timeoutMs <= 0)
+        return { answer: "unknown", reason: `timeout: no answer within ${this.options.timeoutMs} ms` };
       try {
         return this.read(query, await this.backend.ask(query, { ...this.options, timeoutMs }));
       } catch (error) {

@@ -5,18 +5,7 @@
  * uninterpreted functions likewise.
  */
 import { InternalDefect } from "../errors.js";
-import {
-  and,
-  constant,
-  eq,
-  extract,
-  FALSE,
-  implies,
-  not,
-  TRUE,
-  ult,
-  variable,
-} from "../terms/build.js";
+import { and, constant, eq, extract, FALSE, implies, not, TRUE, ult, variable } from "../terms/build.js";
 import { widthOf } from "../terms/construct.js";
 import { Evaluator, environmentOf, hashedApply, zeroValue } from "../terms/evaluate.js";
 import { Substitution } from "../terms/substitute.js";
@@ -106,7 +95,12 @@ export class Elimination {
       const at = args.map((arg) => evaluator.number(arg));
       const truth = hashedApply(original, at);
       if (evaluator.number(value) === truth) continue;
-      learned.push(implies(and(...args.map((arg, i) => eq(arg, literal(arg.sort, at[i] ?? 0n)))), eq(value, literal(value.sort, truth))));
+      learned.push(
+        implies(
+          and(...args.map((arg, i) => eq(arg, literal(arg.sort, at[i] ?? 0n)))),
+          eq(value, literal(value.sort, truth)),
+        ),
+      );
     }
     return learned;
   }

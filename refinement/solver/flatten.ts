@@ -4,19 +4,7 @@
  * scalar indices, and what becomes of those is for the caller to say.
  */
 import { InternalDefect } from "../errors.js";
-import {
-  add,
-  and,
-  concat,
-  constant,
-  eq,
-  extract,
-  FALSE,
-  ite,
-  rebuild,
-  TRUE,
-  ult,
-} from "../terms/build.js";
+import { add, and, concat, constant, eq, extract, FALSE, ite, rebuild, TRUE, ult } from "../terms/build.js";
 import { argument, boundVariable, fileSortOf, widthOf } from "../terms/construct.js";
 import { Substitution } from "../terms/substitute.js";
 import type { Access, Term } from "../terms/term.js";

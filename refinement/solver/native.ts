@@ -89,7 +89,8 @@ export class Native implements Backend {
       return this.broken(conversation, values, limits);
     }
     if (check === "unknown" || check === "timeout") {
-      const reason = check === "unknown" ? await conversation.say("(get-info :reason-unknown)\n") : "(:reason-unknown timeout)";
+      const reason =
+        check === "unknown" ? await conversation.say("(get-info :reason-unknown)\n") : "(:reason-unknown timeout)";
       if (reason !== undefined && !reason.startsWith("(error")) {
         return { answer: "unknown", reason: reasonUnknown(reason, limits) };
       }
@@ -108,7 +109,10 @@ export class Native implements Backend {
       return { answer: "unknown", reason: `timeout: no answer within ${limits.timeoutMs} ms` };
     }
     const complaint = conversation.complaints.trim().slice(0, 200);
-    throw new EnvironmentFailure(this.name, `the solver died (${conversation.fate})${complaint === "" ? "" : `: ${complaint}`}`);
+    throw new EnvironmentFailure(
+      this.name,
+      `the solver died (${conversation.fate})${complaint === "" ? "" : `: ${complaint}`}`,
+    );
   }
 }
 

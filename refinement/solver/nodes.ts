@@ -109,7 +109,8 @@ export function originOf(memory: MemoryNode, address: bigint): Origin {
         break;
       case "write": {
         const distance = BigInt.asUintN(at.width, address - at.address.big());
-        if (distance < BigInt(at.bytes)) return { kind: "write", value: at.value, byte: lastByte(distance, at.bytes, at.width) };
+        if (distance < BigInt(at.bytes))
+          return { kind: "write", value: at.value, byte: lastByte(distance, at.bytes, at.width) };
         at = at.below;
         break;
       }
@@ -224,9 +225,7 @@ export class Compiler {
       case "accessible": {
         const memory = this.memory(argument(t, 0));
         const address = this.node(argument(t, 1));
-        return this.narrow(t, [address], () =>
-          leafOf(memory).accessible(t.access, address.big(), t.bytes) ? 1 : 0,
-        );
+        return this.narrow(t, [address], () => (leafOf(memory).accessible(t.access, address.big(), t.bytes) ? 1 : 0));
       }
       case "apply": {
         const args = t.args.map((arg) => this.node(arg));
@@ -346,7 +345,8 @@ function loadFrom(memory: MemoryNode, address: bigint, bytes: number, width: num
         const written = at.address.big();
         const above = BigInt.asUintN(width, address - written);
         if (width >= 16) {
-          if (above + BigInt(bytes) <= BigInt(at.bytes)) return BigInt.asUintN(8 * bytes, at.value.big() >> (8n * above));
+          if (above + BigInt(bytes) <= BigInt(at.bytes))
+            return BigInt.asUintN(8 * bytes, at.value.big() >> (8n * above));
           if (above >= BigInt(at.bytes) && BigInt.asUintN(width, written - address) >= BigInt(bytes)) {
             at = at.below;
             break;
@@ -363,7 +363,9 @@ function bytewise(memory: MemoryNode, address: bigint, bytes: number): bigint {
   for (let i = bytes - 1; i >= 0; i--) {
     const origin = originOf(memory, address + BigInt(i));
     const byte =
-      origin.kind === "leaf" ? origin.leaf.load(address + BigInt(i), 1) : (origin.value.big() >> BigInt(8 * origin.byte)) & 0xffn;
+      origin.kind === "leaf"
+        ? origin.leaf.load(address + BigInt(i), 1)
+        : (origin.value.big() >> BigInt(8 * origin.byte)) & 0xffn;
     value = (value << 8n) | byte;
   }
   return value;
@@ -437,7 +439,7 @@ function narrowOperator(
       return () => (b.get() >= width ? 0 : a.get() >>> b.get());
     case "ashr": {
       const shift = 32 - width;
-      return () => (((a.get() << shift) >> shift >> Math.min(b.get(), 31)) & mask) >>> 0;
+      return () => ((((a.get() << shift) >> shift) >> Math.min(b.get(), 31)) & mask) >>> 0;
     }
     case "concat":
       return () => {

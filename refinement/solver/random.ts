@@ -46,7 +46,10 @@ export function refuteByRandom(
 }
 
 /** A state in which all hypotheses hold. */
-export function witnessByRandom(hypotheses: readonly Term[], options: RandomOptions): ReadonlyMap<string, Value> | undefined {
+export function witnessByRandom(
+  hypotheses: readonly Term[],
+  options: RandomOptions,
+): ReadonlyMap<string, Value> | undefined {
   return new Search(hypotheses, FALSE, options).run();
 }
 

@@ -176,7 +176,9 @@ export class Repair {
       if (arg === undefined) return undefined;
       const width = scalarWidth(arg.term.sort);
       if (width === 1) return arg.big() ^ 1n;
-      const drawn = this.generator.chance(0.5) ? this.corners.draw(width) : arg.big() ^ (1n << BigInt(this.generator.below(width)));
+      const drawn = this.generator.chance(0.5)
+        ? this.corners.draw(width)
+        : arg.big() ^ (1n << BigInt(this.generator.below(width)));
       return drawn === arg.big() ? drawn ^ 1n : drawn;
     });
   }
@@ -246,7 +248,14 @@ export class Repair {
       case "add":
         return BigInt.asUintN(width, target - others((x, y) => x + y, 0n));
       case "mul":
-        return this.factor(BigInt.asUintN(width, others((x, y) => x * y, 1n)), target, width);
+        return this.factor(
+          BigInt.asUintN(
+            width,
+            others((x, y) => x * y, 1n),
+          ),
+          target,
+          width,
+        );
       case "zext":
         return target < 1n << BigInt(widthOf(arg.term)) ? target : undefined;
       case "sext": {

@@ -24,7 +24,10 @@ export function toSmtlib(assertions: readonly Term[]): Query {
   const order = inOrder(assertions);
   const variables = order.filter((t) => t.op === "var");
   const symbols = symbolsFor(variables);
-  const wanted = variables.map((v) => ({ symbol: symbolOf(symbols, v), width: v.sort.kind === "bits" ? v.sort.width : 0 }));
+  const wanted = variables.map((v) => ({
+    symbol: symbolOf(symbols, v),
+    width: v.sort.kind === "bits" ? v.sort.width : 0,
+  }));
   const lines = ["(set-logic QF_BV)"];
   for (const v of variables) lines.push(`(declare-fun |${symbolOf(symbols, v)}| () ${sortText(v.sort)})`);
   lines.push(new Printer(symbols).assertion(assertions, order), "(check-sat)");
@@ -100,7 +103,8 @@ class Printer {
       this.level.set(t, define ? level + 1 : level);
     }
     const conjuncts = assertions.map((t) => this.use(t));
-    const whole = conjuncts.length === 0 ? "true" : conjuncts.length === 1 ? conjuncts.join("") : `(and\n${conjuncts.join("\n")})`;
+    const whole =
+      conjuncts.length === 0 ? "true" : conjuncts.length === 1 ? conjuncts.join("") : `(and\n${conjuncts.join("\n")})`;
     const lets = this.definitions.map((round) => `(let (${round.join("\n")})\n`);
     return `(assert ${lets.join("")}${whole}${")".repeat(lets.length)})`;
   }

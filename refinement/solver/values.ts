@@ -13,7 +13,8 @@ export interface Wanted {
 export function readValues(answer: string, wanted: readonly Wanted[]): readonly bigint[] | undefined {
   if (wanted.length === 0) return [];
   const [pairs, ...more] = parseExpressions(answer) ?? [];
-  if (pairs === undefined || typeof pairs === "string" || more.length > 0 || pairs.length !== wanted.length) return undefined;
+  if (pairs === undefined || typeof pairs === "string" || more.length > 0 || pairs.length !== wanted.length)
+    return undefined;
   const values: bigint[] = [];
   for (const [i, { symbol, width }] of wanted.entries()) {
     const pair = pairs[i];
@@ -29,7 +30,8 @@ function readValue(e: Expression | undefined, width: number): bigint | undefined
   if (e === undefined) return undefined;
   if (width === 0) return e === "true" ? 1n : e === "false" ? 0n : undefined;
   if (typeof e !== "string") {
-    const decimal = e.length === 3 && e[0] === "_" && typeof e[1] === "string" ? /^bv(\d+)$/.exec(e[1])?.[1] : undefined;
+    const decimal =
+      e.length === 3 && e[0] === "_" && typeof e[1] === "string" ? /^bv(\d+)$/.exec(e[1])?.[1] : undefined;
     return decimal !== undefined && e[2] === String(width) ? fitting(BigInt(decimal), width) : undefined;
   }
   if (/^#x[0-9a-fA-F]+$/.test(e)) return (e.length - 2) * 4 === width ? BigInt(`0x${e.slice(2)}`) : undefined;

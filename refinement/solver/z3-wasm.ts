@@ -96,7 +96,8 @@ export class Z3Wasm implements Backend {
         if (!answer.values.startsWith("(error")) return { answer: "sat", values: answer.values };
         break;
       case "unknown":
-        if (!answer.reason.startsWith("(error")) return { answer: "unknown", reason: reasonUnknown(answer.reason, limits) };
+        if (!answer.reason.startsWith("(error"))
+          return { answer: "unknown", reason: reasonUnknown(answer.reason, limits) };
         break;
     }
     await this.discard();

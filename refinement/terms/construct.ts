@@ -112,7 +112,8 @@ export function widthOf(t: Term): number {
 }
 
 export function fileSortOf(t: Term): FileSort {
-  if (t.sort.kind !== "file") throw new InternalDefect(`${t.op} of sort ${sortToString(t.sort)} where a file is needed`);
+  if (t.sort.kind !== "file")
+    throw new InternalDefect(`${t.op} of sort ${sortToString(t.sort)} where a file is needed`);
   return t.sort;
 }
 

@@ -237,7 +237,8 @@ function disjoint(read: Term, written: Term, equations: Equations): boolean {
   const b = argument(written, 1);
   const width = widthOf(a);
   if (width < 32 && Math.max(read.bytes, written.bytes) >= 2 ** width) return false;
-  const within = (distance: Term, bytes: number): Term => equations.rewrite(ult(distance, constant(width, BigInt(bytes))));
+  const within = (distance: Term, bytes: number): Term =>
+    equations.rewrite(ult(distance, constant(width, BigInt(bytes))));
   return within(sub(a, b), written.bytes) === FALSE && within(sub(b, a), read.bytes) === FALSE;
 }
 

@@ -74,9 +74,7 @@ export function unsignedWidth(t: Term): number {
     case "zext":
       return widthOf(argument(t, 0));
     case "ite":
-      return constantBranches(t)
-        ? Math.max(unsignedWidth(argument(t, 1)), unsignedWidth(argument(t, 2)))
-        : widthOf(t);
+      return constantBranches(t) ? Math.max(unsignedWidth(argument(t, 1)), unsignedWidth(argument(t, 2))) : widthOf(t);
     default:
       return widthOf(t);
   }

@@ -52,7 +52,8 @@ function negated(t: Term): string | undefined {
   const first = t.args[0];
   const width = scalarWidth(t.sort);
   if (t.op === "const" && width > 1 && t.value > maskOf(width - 1)) return show(t, ATOM).replace(/^-/, "");
-  if (t.op !== "mul" || first === undefined || first.op !== "const" || first.value <= maskOf(width - 1)) return undefined;
+  if (t.op !== "mul" || first === undefined || first.op !== "const" || first.value <= maskOf(width - 1))
+    return undefined;
   const rest = t.args.slice(1).map((arg) => show(arg, LEVEL.product + 1));
   const magnitude = maskOf(width) + 1n - first.value;
   return [...(magnitude === 1n ? [] : [constantText(magnitude, width)]), ...rest].join(" * ");
@@ -81,13 +82,15 @@ function render(t: Term): readonly [string, number] {
   const arg = (i: number, level = 0): string => show(argument(t, i), level);
   switch (t.op) {
     case "const":
-      return [t.sort.kind === "bool" ? (t.value === 1n ? "true" : "false") : constantText(t.value, scalarWidth(t.sort)), ATOM];
+      return [
+        t.sort.kind === "bool" ? (t.value === 1n ? "true" : "false") : constantText(t.value, scalarWidth(t.sort)),
+        ATOM,
+      ];
     case "var":
       return [t.name, ATOM];
     case "not": {
       const inner = argument(t, 0);
-      if (inner.op === "eq")
-        return [`${show(argument(inner, 0), 5)} != ${show(argument(inner, 1), 5)}`, LEVEL.compare];
+      if (inner.op === "eq") return [`${show(argument(inner, 0), 5)} != ${show(argument(inner, 1), 5)}`, LEVEL.compare];
       if (inner.op === "ult" || inner.op === "slt")
         return [
           `${show(argument(inner, 0), 5)} >=${inner.op === "ult" ? "u" : "s"} ${show(argument(inner, 1), 5)}`,

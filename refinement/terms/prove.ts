@@ -129,7 +129,8 @@ class Search {
     denied.assume(not(goal));
     if (denied.contradictory) return true;
     if (depth < CLAUSE_DEPTH) {
-      for (const clause of relevantClauses(denied, goal)) if (this.byClause(denied, clause, goal, path, depth)) return true;
+      for (const clause of relevantClauses(denied, goal))
+        if (this.byClause(denied, clause, goal, path, depth)) return true;
     }
     if (depth > 0) return false;
     if (this.open.length >= this.leaves) throw new Exhausted();

@@ -19,16 +19,24 @@ describe("docs/how-to-add-a-property.md", () => {
   });
 
   test("names files that are there", () => {
-    const named = [...text.matchAll(/`((?:properties|refinement|schema|spec|test)\/[\w./-]+\.(?:ts|json|yaml))`/g)].map((m) => m[1] ?? "");
+    const named = [...text.matchAll(/`((?:properties|refinement|schema|spec|test)\/[\w./-]+\.(?:ts|json|yaml))`/g)].map(
+      (m) => m[1] ?? "",
+    );
     expect(named.length).toBeGreaterThan(6);
     for (const file of named) expect(() => read(file), file).not.toThrow();
   });
 
   test("each place that it sends a new kind of obligation to knows the old ones", () => {
     const diagram = read("refinement/diagram.ts");
-    const kinds = [...(/type ObligationKind =([^;]*);/.exec(diagram)?.[1] ?? "").matchAll(/"(\w+)"/g)].map((m) => m[1] ?? "");
+    const kinds = [...(/type ObligationKind =([^;]*);/.exec(diagram)?.[1] ?? "").matchAll(/"(\w+)"/g)].map(
+      (m) => m[1] ?? "",
+    );
     expect(kinds).toEqual(["initial", "invariant", "commute", "progress", "materialize", "inverse"]);
-    for (const file of ["refinement/execute/commute.ts", "schema/counterexample.schema.json", "properties/lockstep.ts"]) {
+    for (const file of [
+      "refinement/execute/commute.ts",
+      "schema/counterexample.schema.json",
+      "properties/lockstep.ts",
+    ]) {
       for (const kind of kinds) expect(read(file), `${file} on ${kind}`).toMatch(new RegExp(`\\b${kind}\\b`, "i"));
     }
   });

@@ -72,7 +72,8 @@ describe.each(faults)("%s with %s", (name, fault) => {
     if (declared === undefined) throw new Error(`no fault ${fault}`);
     const found = refuted(await testRefinement(refinement, { seed: SEED, cases: 4000, date: DATE }));
     const expected = found.filter(
-      (c) => matches(declared.obligation, c.obligation) && matches(declared.variable ?? "*", variableOf(c.cause.variable)),
+      (c) =>
+        matches(declared.obligation, c.obligation) && matches(declared.variable ?? "*", variableOf(c.cause.variable)),
     );
     expect(found.map((c) => c.obligation)).not.toEqual([]);
     expect(expected).not.toEqual([]);
@@ -129,9 +130,17 @@ function without({ host }: Awaited<ReturnType<typeof toy>>, name: string): typeo
 describe("nothing tested is not success", () => {
   test("a host that never moves", async () => {
     const right = await toy("toy");
-    const results = await testRefinement({ ...right, host: { ...right.host, transitions: [] } }, { seed: SEED, cases: 50 });
+    const results = await testRefinement(
+      { ...right, host: { ...right.host, transitions: [] } },
+      { seed: SEED, cases: 50 },
+    );
     const of = (name: string): string | undefined => results.find((r) => r.name === name)?.verdict.verdict;
-    expect([of("commute/*"), of("invariant/*"), of("progress/*"), of("materialize/*")]).toEqual(["vacuous", "vacuous", "vacuous", "vacuous"]);
+    expect([of("commute/*"), of("invariant/*"), of("progress/*"), of("materialize/*")]).toEqual([
+      "vacuous",
+      "vacuous",
+      "vacuous",
+      "vacuous",
+    ]);
     expect(results[0]?.coverage.stuck).toBeGreaterThan(0);
   });
 

@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterexample } from "../../refinement/counterexample.js";
-import { formatCounterexample, parseCounterexample, readCounterexample, writeCounterexample } from "../../refinement/counterexample-file.js";
+import {
+  formatCounterexample,
+  parseCounterexample,
+  readCounterexample,
+  writeCounterexample,
+} from "../../refinement/counterexample-file.js";
 import { UserError } from "../../refinement/errors.js";
 
 const sample: Counterexample = {
@@ -15,7 +20,14 @@ const sample: Counterexample = {
   machines: { guest: "0123", host: "4567" },
   guest: { code: "1b851500 13000000", assembly: ["addiw a0, a1, 1", "addi zero, zero, 0"], pc: 0x10000n },
   host: undefined,
-  state: { "x[11]": 0xffff_ffff_0000_0000n, "latch[3].valid": 1n, pc: 0n, "mem[0x1000]": "10203040", "mem[0x2000]": "1e55", "mem[0x3000]": "ff" },
+  state: {
+    "x[11]": 0xffff_ffff_0000_0000n,
+    "latch[3].valid": 1n,
+    pc: 0n,
+    "mem[0x1000]": "10203040",
+    "mem[0x2000]": "1e55",
+    "mem[0x3000]": "ff",
+  },
   inaccessible: [{ memory: "mem", access: "load", address: 0x8000n, bytes: 0x1000n }],
   schedule: [
     { transition: "cycle", arguments: {} },
@@ -49,7 +61,15 @@ cause: { obligation: commute/addiw, variable: x[10] }
 describe("reading", () => {
   test("what is written is read back", () => {
     expect(parseCounterexample(formatCounterexample(sample), "f.yaml")).toEqual(sample);
-    const bare: Counterexample = { ...sample, fault: undefined, guest: undefined, state: {}, inaccessible: [], schedule: [], differs: [] };
+    const bare: Counterexample = {
+      ...sample,
+      fault: undefined,
+      guest: undefined,
+      state: {},
+      inaccessible: [],
+      schedule: [],
+      differs: [],
+    };
     expect(parseCounterexample(formatCounterexample(bare), "f.yaml")).toEqual(bare);
   });
 
@@ -63,9 +83,17 @@ describe("reading", () => {
   });
 
   test.each([
-    ["expect: refuted", "expct: refuted", /f\.yaml:11:1: E_SCHEMA: .*no key `expct`; the nearest that there is: `expect`/],
+    [
+      "expect: refuted",
+      "expct: refuted",
+      /f\.yaml:11:1: E_SCHEMA: .*no key `expct`; the nearest that there is: `expect`/,
+    ],
     ["expect: refuted", "expect: maybe", /f\.yaml:11:9: E_SCHEMA: `expect` is one of `refuted`, `holds`/],
-    ["obligation: commute/addiw\nf", "obligation: comute/addiw\nf", /f\.yaml:3:13: E_SCHEMA: `obligation` is `initial`/],
+    [
+      "obligation: commute/addiw\nf",
+      "obligation: comute/addiw\nf",
+      /f\.yaml:3:13: E_SCHEMA: `obligation` is `initial`/,
+    ],
     ["refinement: my-jit\n", "", /E_SCHEMA: the counterexample lacks the key `refinement`/],
     ["refinement: my-jit", "refinement: 3", /f\.yaml:2:13: E_SCHEMA: `refinement` must be string/],
     ["variable: x[10], guest", "variabel: x[10], guest", /f\.yaml:10:5: E_SCHEMA/],
@@ -90,10 +118,36 @@ describe("reading", () => {
   });
 
   test("no text crashes the reader", () => {
-    const characters = ["{", "}", "[", "]", ":", " ", "\n", "-", "x[1]", "0x", "'", '"', "&a", "*a", "!!map", "#", "\t", "\uE000", "|", ">", "%", "\0"];
+    const characters = [
+      "{",
+      "}",
+      "[",
+      "]",
+      ":",
+      " ",
+      "\n",
+      "-",
+      "x[1]",
+      "0x",
+      "'",
+      '"',
+      "&a",
+      "*a",
+      "!!map",
+      "#",
+      "\t",
+      "\uE000",
+      "|",
+      ">",
+      "%",
+      "\0",
+    ];
     for (let seed = 1; seed <= 400; seed++) {
       let at = seed * 7919;
-      const junk = Array.from({ length: 1 + (seed % 9) }, () => characters[(at = (at * 48271) % 2147483647) % characters.length]).join("");
+      const junk = Array.from({ length: 1 + (seed % 9) }, () => {
+        at = (at * 48271) % 2147483647;
+        return characters[at % characters.length];
+      }).join("");
       const cut = at % documented.length;
       for (const text of [junk, documented.slice(0, cut) + junk + documented.slice(cut), documented.slice(0, cut)]) {
         try {
@@ -143,14 +197,21 @@ describe("files", () => {
   });
 
   test("two writers at once lose nothing", async () => {
-    const causes = ["a", "b", "c", "d", "e", "f"].map((variable) => ({ ...sample, cause: { ...sample.cause, variable } }));
+    const causes = ["a", "b", "c", "d", "e", "f"].map((variable) => ({
+      ...sample,
+      cause: { ...sample.cause, variable },
+    }));
     const paths = await Promise.all(causes.map((c) => writeCounterexample(folder, c)));
     expect(new Set(paths).size).toBe(causes.length);
     for (const [i, path] of paths.entries()) expect(await readCounterexample(path)).toEqual(causes[i]);
   });
 
   test("names cannot leave the folder", async () => {
-    const path = await writeCounterexample(folder, { ...sample, refinement: "../../etc", obligation: "commute/../../../x" });
+    const path = await writeCounterexample(folder, {
+      ...sample,
+      refinement: "../../etc",
+      obligation: "commute/../../../x",
+    });
     expect(path.startsWith(`${folder}/`)).toBe(true);
     expect(path).not.toMatch(/\/\.\.?\//);
   });
@@ -160,6 +221,7 @@ describe("files", () => {
     await expect(writeCounterexample(join(folder, "taken"), sample)).rejects.toThrow(UserError);
     await mkdir(join(folder, "closed"));
     await chmod(join(folder, "closed"), 0o500);
-    if (process.getuid?.() !== 0) await expect(writeCounterexample(join(folder, "closed"), sample)).rejects.toThrow(/cannot save/);
+    if (process.getuid?.() !== 0)
+      await expect(writeCounterexample(join(folder, "closed"), sample)).rejects.toThrow(/cannot save/);
   });
 });

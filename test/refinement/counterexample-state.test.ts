@@ -11,7 +11,14 @@ const machine = stateOnly();
 
 describe("a state as a record", () => {
   test("names what is not zero, memory in runs of bytes", () => {
-    const record = { pc: 0x1000n, phase: 2n, "x[11]": 0xffn, "latch[3].valid": 1n, "mem[0x1000]": "b30273000001", "mem[0x2000]": "ff" };
+    const record = {
+      pc: 0x1000n,
+      phase: 2n,
+      "x[11]": 0xffn,
+      "latch[3].valid": 1n,
+      "mem[0x1000]": "b30273000001",
+      "mem[0x2000]": "ff",
+    };
     expect(recordOfState(machine, stateOfRecord(machine, record))).toEqual(record);
     expect(recordOfState(machine, stateOfRecord(machine, {}))).toEqual({});
   });
@@ -38,7 +45,14 @@ describe("a state as a record", () => {
     const denied = [{ memory: "mem", access: "load" as const, address: 0xffff_fffen, bytes: 4n }];
     const mem = stateOfRecord(machine, {}, denied).get("mem");
     if (!(mem instanceof MemoryValue)) throw new Error("no memory");
-    expect([0xffff_fffdn, 0xffff_fffen, 0xffff_ffffn, 0n, 1n, 2n].map((a) => mem.accessible("load", a, 1))).toEqual([true, false, false, false, false, true]);
+    expect([0xffff_fffdn, 0xffff_fffen, 0xffff_ffffn, 0n, 1n, 2n].map((a) => mem.accessible("load", a, 1))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+      true,
+    ]);
     expect(mem.accessible("store", 0n, 4)).toBe(true);
   });
 
@@ -60,8 +74,8 @@ describe("a state as a record", () => {
   });
 
   test("every mistake is named at once", () => {
-    expect(() => stateOfRecord(machine, { y: 1n, "x[40]": 1n }, [{ memory: "rom", access: "load", address: 0n, bytes: 1n }])).toThrow(
-      /`y`.*\n.*`x\[40\]`.*\n.*`rom`/,
-    );
+    expect(() =>
+      stateOfRecord(machine, { y: 1n, "x[40]": 1n }, [{ memory: "rom", access: "load", address: 0n, bytes: 1n }]),
+    ).toThrow(/`y`.*\n.*`x\[40\]`.*\n.*`rom`/);
   });
 });

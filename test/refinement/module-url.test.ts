@@ -9,8 +9,12 @@ const root = path.resolve(fileURLToPath(import.meta.url), "../../..");
 describe("the compiled form of a module", () => {
   test("lies below dist/ when the sources run", () => {
     const base = pathToFileURL(path.join(root, "refinement/solver/z3-wasm.ts")).href;
-    expect(fileURLToPath(compiledModule("./z3-worker.js", base))).toBe(path.join(root, "dist/refinement/solver/z3-worker.js"));
-    expect(fileURLToPath(compiledModule("../module-url.js", base))).toBe(path.join(root, "dist/refinement/module-url.js"));
+    expect(fileURLToPath(compiledModule("./z3-worker.js", base))).toBe(
+      path.join(root, "dist/refinement/solver/z3-worker.js"),
+    );
+    expect(fileURLToPath(compiledModule("../module-url.js", base))).toBe(
+      path.join(root, "dist/refinement/module-url.js"),
+    );
   });
 
   test("lies beside the module when JavaScript runs", () => {

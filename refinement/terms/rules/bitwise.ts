@@ -149,7 +149,10 @@ function absorb(t: Term, inner: "bvand" | "bvor"): Term | undefined {
 const MOST_RUNS = 8;
 
 /** Runs of equal bits, high first. */
-function runs(mask: bigint, width: number): readonly { readonly hi: number; readonly lo: number; readonly bit: boolean }[] {
+function runs(
+  mask: bigint,
+  width: number,
+): readonly { readonly hi: number; readonly lo: number; readonly bit: boolean }[] {
   const found: { hi: number; lo: number; bit: boolean }[] = [];
   let hi = width - 1;
   for (let i = width - 1; i >= 0; i--) {
@@ -171,9 +174,7 @@ function masked(t: Term): Term | undefined {
   const keeps = t.op === "bvand";
   const x = keeps ? bvand(...t.args.slice(0, -1)) : bvor(...t.args.slice(0, -1));
   return concat(
-    ...cut.map(({ hi, lo, bit }) =>
-      bit === keeps ? extract(x, hi, lo) : constant(hi - lo + 1, bit ? -1n : 0n),
-    ),
+    ...cut.map(({ hi, lo, bit }) => (bit === keeps ? extract(x, hi, lo) : constant(hi - lo + 1, bit ? -1n : 0n))),
   );
 }
 
@@ -239,7 +240,11 @@ function flags(t: Term): Term | undefined {
   const [first, ...rest] = conditions;
   if (first === undefined) return undefined;
   const c =
-    t.op === "bvand" ? and(...conditions) : t.op === "bvor" ? or(...conditions) : rest.reduce((x, y) => not(eq(x, y)), first);
+    t.op === "bvand"
+      ? and(...conditions)
+      : t.op === "bvor"
+        ? or(...conditions)
+        : rest.reduce((x, y) => not(eq(x, y)), first);
   return ite(c, constant(1, 1n), constant(1, 0n));
 }
 

@@ -26,7 +26,11 @@ import { compareTerms, type Term } from "../term.js";
 import type { Rule } from "./rule.js";
 
 /** A rule on `x == k` for a constant k that is not itself asked about a constant. */
-function againstConstant(name: string, law: string, apply: (x: Term, k: bigint, width: number) => Term | undefined): Rule {
+function againstConstant(
+  name: string,
+  law: string,
+  apply: (x: Term, k: bigint, width: number) => Term | undefined,
+): Rule {
   return {
     name,
     law,
@@ -122,27 +126,35 @@ export const eqRules: readonly Rule[] = [
     const narrow = constant(widthOf(a), k);
     return BigInt.asUintN(width, BigInt.asIntN(widthOf(a), narrow.value)) === k ? eq(a, narrow) : FALSE;
   }),
-  againstConstant("eq.choice", "((c ? j : a) == k) = c || a == k where j = k, !c && a == k where j ≠ k", (x, k, width) => {
-    if (x.op !== "ite") return undefined;
-    const c = argument(x, 0);
-    const a = argument(x, 1);
-    const b = argument(x, 2);
-    const value = constant(width, k);
-    if (a.op === "const") return a.value === k ? or(c, eq(b, value)) : and(not(c), eq(b, value));
-    if (b.op === "const") return b.value === k ? or(not(c), eq(a, value)) : and(c, eq(a, value));
-    return undefined;
-  }),
-  againstConstant("eq.sum", "(a + j == k) = (a == k − j); (c * a == k) = (a == c⁻¹ * k) for an odd c", (x, k, width) => {
-    if (x.op !== "add" && x.op !== "mul") return undefined;
-    const form = Linear.of(x);
-    const [single] = form.atoms;
-    if (form.atoms.size === 1 && single !== undefined && (single[1] & 1n) === 1n) {
-      if (single[0] === x) return undefined;
-      return eq(single[0], constant(width, inverse(single[1], width) * (k - form.constant)));
-    }
-    const [left, right] = balanced(x, constant(width, k));
-    return left === x ? undefined : eq(left, right);
-  }),
+  againstConstant(
+    "eq.choice",
+    "((c ? j : a) == k) = c || a == k where j = k, !c && a == k where j ≠ k",
+    (x, k, width) => {
+      if (x.op !== "ite") return undefined;
+      const c = argument(x, 0);
+      const a = argument(x, 1);
+      const b = argument(x, 2);
+      const value = constant(width, k);
+      if (a.op === "const") return a.value === k ? or(c, eq(b, value)) : and(not(c), eq(b, value));
+      if (b.op === "const") return b.value === k ? or(not(c), eq(a, value)) : and(c, eq(a, value));
+      return undefined;
+    },
+  ),
+  againstConstant(
+    "eq.sum",
+    "(a + j == k) = (a == k − j); (c * a == k) = (a == c⁻¹ * k) for an odd c",
+    (x, k, width) => {
+      if (x.op !== "add" && x.op !== "mul") return undefined;
+      const form = Linear.of(x);
+      const [single] = form.atoms;
+      if (form.atoms.size === 1 && single !== undefined && (single[1] & 1n) === 1n) {
+        if (single[0] === x) return undefined;
+        return eq(single[0], constant(width, inverse(single[1], width) * (k - form.constant)));
+      }
+      const [left, right] = balanced(x, constant(width, k));
+      return left === x ? undefined : eq(left, right);
+    },
+  ),
   {
     name: "eq.pieces",
     law: "(a ++ b == c ++ d) = (a == c) && (b == d)",
@@ -529,4 +541,3 @@ export const sltRules: readonly Rule[] = [
     apply: (t) => choice(t, slt),
   },
 ];
-

@@ -137,7 +137,11 @@ export const loadRules: readonly Rule[] = [
       const memory = argument(t, 0);
       if (memory.op !== "ite") return undefined;
       const address = argument(t, 1);
-      return ite(argument(memory, 0), load(argument(memory, 1), address, t.bytes), load(argument(memory, 2), address, t.bytes));
+      return ite(
+        argument(memory, 0),
+        load(argument(memory, 1), address, t.bytes),
+        load(argument(memory, 2), address, t.bytes),
+      );
     },
   },
   {
@@ -168,7 +172,8 @@ export const loadRules: readonly Rule[] = [
       for (let i = 0; i < t.bytes; i++) {
         const at = BigInt.asUintN(width, distance + BigInt(i));
         const source = at < BigInt(memory.bytes) ? Number(at) : undefined;
-        const follows = i > 0 && (source === undefined ? previous === undefined : previous !== undefined && source === previous + 1);
+        const follows =
+          i > 0 && (source === undefined ? previous === undefined : previous !== undefined && source === previous + 1);
         if (!follows) {
           flush(i);
           start = i;

@@ -88,10 +88,14 @@ describe.each(machines)("%s", (name, load) => {
       for (const start of [0n, BigInt(isa.length) * 2n, (1n << BigInt(width)) - BigInt(isa.length)]) {
         for (const target of [-2, -1, 1, 2, 3]) {
           const files = isa.fieldFiles.get(instruction.name);
-          const fields = new Map(instruction.encoding.fields.map((f, i) => [f.name, files?.has(f.name) ? BigInt(i) & coveredBits(f) : 0n]));
+          const fields = new Map(
+            instruction.encoding.fields.map((f, i) => [f.name, files?.has(f.name) ? BigInt(i) & coveredBits(f) : 0n]),
+          );
           const program: Program = [{ kind: "instruction", name: instruction.name, fields, target }];
           const taken = targetsOf(machine, program, start);
-          expect(taken, `${instruction.name} at ${start} by ${target}`).toContain(addressOf(anatomy(machine), start, target));
+          expect(taken, `${instruction.name} at ${start} by ${target}`).toContain(
+            addressOf(anatomy(machine), start, target),
+          );
         }
       }
     }
@@ -159,7 +163,11 @@ describe.each(machines)("%s", (name, load) => {
       const outcomes = new Map<string, number>();
       const seen = (what: string): void => void outcomes.set(what, (outcomes.get(what) ?? 0) + 1);
       for (const [i, program] of draw(programs(machine), 600).entries()) {
-        let state = stateWithProgram(machine, program, states(machine, { codeLength: program.length }).draw(randomAt(i)));
+        let state = stateWithProgram(
+          machine,
+          program,
+          states(machine, { codeLength: program.length }).draw(randomAt(i)),
+        );
         for (let step = 0; step < 8; step++) {
           const next = stepAny(machine, state);
           if (next === undefined) break;
@@ -170,7 +178,16 @@ describe.each(machines)("%s", (name, load) => {
           if (trap !== undefined) seen(trap.name);
         }
       }
-      for (const what of ["store", "load_access_fault", "store_access_fault", "instruction_access_fault", "illegal_instruction", "instruction_address_misaligned", "breakpoint", "environment_call"]) {
+      for (const what of [
+        "store",
+        "load_access_fault",
+        "store_access_fault",
+        "instruction_access_fault",
+        "illegal_instruction",
+        "instruction_address_misaligned",
+        "breakpoint",
+        "environment_call",
+      ]) {
         expect(outcomes.get(what) ?? 0, what).toBeGreaterThan(3);
       }
     });

@@ -42,7 +42,8 @@ export function show(value: unknown): string {
   return JSON.stringify(value, (_, v: unknown) => {
     if (typeof v === "bigint") return `0x${v.toString(16)}`;
     if (v instanceof Map) return [...v];
-    if (typeof v === "object" && v !== null && "written" in v && typeof v.written === "function") return [...v.written()];
+    if (typeof v === "object" && v !== null && "written" in v && typeof v.written === "function")
+      return [...v.written()];
     return v;
   });
 }

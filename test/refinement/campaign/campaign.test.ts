@@ -19,7 +19,9 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Loads hand-made refinements as if each were in a file. */
-async function given(...refinements: Refinement[]): Promise<{ files: string[]; load: NonNullable<CampaignOptions["load"]> }> {
+async function given(
+  ...refinements: Refinement[]
+): Promise<{ files: string[]; load: NonNullable<CampaignOptions["load"]> }> {
   const files = refinements.map((r) => path.join(directory, `${r.name}.yaml`));
   for (const [i, file] of files.entries()) await writeFile(file, `refinement: ${refinements[i]?.name}`);
   return {
@@ -51,7 +53,12 @@ describe("a campaign", () => {
   it("reports every obligation in the diagram's order", async () => {
     const { report, findings, events } = await run([counter()]);
     expect(report).toMatchObject({ version: 1, verdict: "holds", seed: 42 });
-    expect(report.refinements[0]).toMatchObject({ name: "counter-none", kind: "test", verdict: "holds", assumptions: [] });
+    expect(report.refinements[0]).toMatchObject({
+      name: "counter-none",
+      kind: "test",
+      verdict: "holds",
+      assumptions: [],
+    });
     expect(Object.keys(verdictsOf(report))).toEqual([
       "initial",
       "invariant/prepare",
@@ -76,7 +83,9 @@ describe("a campaign", () => {
     const wrong = report.refinements[1]?.obligations.find((o) => o.verdict === "refuted");
     expect(wrong).toMatchObject({ name: "commute/commit/tick", method: "prove", by: "random" });
     expect(wrong?.counterexample).toContain(saveDir);
-    expect(findings).toMatchObject([{ refinement: "counter-commute", obligation: "commute/commit/tick", method: "prove" }]);
+    expect(findings).toMatchObject([
+      { refinement: "counter-commute", obligation: "commute/commit/tick", method: "prove" },
+    ]);
     expect((await readdir(saveDir, { recursive: true })).some((f) => f.endsWith(".yaml"))).toBe(true);
   });
 
@@ -140,7 +149,12 @@ describe("pieces of an obligation", () => {
         fall: { guard: not(mode), assigns: { d: constant(2, 2n) } },
       },
     });
-    return refinement("pieces", { guest, host, abstraction: { c: d, m: mode }, steps: { rise: [step(ANY)], fall: [step(ANY)] } });
+    return refinement("pieces", {
+      guest,
+      host,
+      abstraction: { c: d, m: mode },
+      steps: { rise: [step(ANY)], fall: [step(ANY)] },
+    });
   };
 
   it("that cannot arise are none where another transition has them", async () => {
@@ -228,9 +242,16 @@ describe("the cache of a campaign", () => {
     const second = await run([counter("commute")], { cacheDir });
     expect(first.report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
     expect(second.report.refinements[0]?.obligations.every((o) => o.cached)).toBe(true);
-    expect(second.findings).toEqual(JSON.parse(JSON.stringify(first.findings, (_, v) => (typeof v === "bigint" ? `${v}n` : v)), (_, v) => (/^\d+n$/.test(v) ? BigInt(v.slice(0, -1)) : v)));
+    expect(second.findings).toEqual(
+      JSON.parse(
+        JSON.stringify(first.findings, (_, v) => (typeof v === "bigint" ? `${v}n` : v)),
+        (_, v) => (/^\d+n$/.test(v) ? BigInt(v.slice(0, -1)) : v),
+      ),
+    );
     expect(second.events[0]).toMatchObject({ kind: "planned", done: 9, total: 9 });
-    const other = await run([{ ...counter("commute"), host: { ...counter("commute").host, digest: "changed" } }], { cacheDir });
+    const other = await run([{ ...counter("commute"), host: { ...counter("commute").host, digest: "changed" } }], {
+      cacheDir,
+    });
     expect(other.report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
   });
 

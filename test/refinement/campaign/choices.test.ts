@@ -57,7 +57,10 @@ describe("candidates for what the guest leaves open", () => {
 
   it("depend on the path", () => {
     const second = variable("host2", bits(8));
-    const goals = [goal(ite(c, choice, other), ite(c, host(8), other), "a"), goal(ite(c, other, choice), ite(c, other, second), "b")];
+    const goals = [
+      goal(ite(c, choice, other), ite(c, host(8), other), "a"),
+      goal(ite(c, other, choice), ite(c, other, second), "b"),
+    ];
     expect(solved(goals)).toBe(true);
   });
 

@@ -83,7 +83,9 @@ describe("worker threads", () => {
       load: async () => counter(),
       crew: await workers(2),
     });
-    const verdicts = Object.fromEntries(report.refinements.flatMap((r) => r.obligations.map((o) => [o.name, `${o.verdict} ${o.by}`])));
+    const verdicts = Object.fromEntries(
+      report.refinements.flatMap((r) => r.obligations.map((o) => [o.name, `${o.verdict} ${o.by}`])),
+    );
     expect(verdicts).toEqual({
       initial: "unknown worker",
       "invariant/prepare": "unknown defect",

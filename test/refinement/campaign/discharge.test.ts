@@ -44,24 +44,27 @@ describe("a wrong one", () => {
     ["materialize", "materialize/interrupt", "precise"],
     ["inverse", "inverse", "count"],
   ];
-  it.each(culprits)("in %s is refuted at %s, %s, by a small counterexample that runs", async (broken, name, variable) => {
-    const r = counter(broken);
-    const found = await verdicts(r);
-    const verdict = found[name];
-    if (verdict?.verdict !== "refuted") throw new Error(`${name} is ${JSON.stringify(verdict)}`);
-    const { counterexample } = verdict;
-    expect(counterexample.differs.map((d) => d.variable)).toContain(variable);
-    expect(counterexample).toMatchObject({ obligation: name, expect: "refuted", refinement: `counter-${broken}` });
-    expect(Object.keys(counterexample.state).length).toBeLessThan(6);
-    const [last] = counterexample.schedule;
-    if (last !== undefined) {
-      const report = checkStep(r, stateOfRecord(r.host, counterexample.state), last);
-      expect(report.violations.map((v) => v.obligation)).toContain(name);
-    }
-    for (const [other, v] of Object.entries(found)) {
-      if (other.split("/")[0] !== name.split("/")[0]) expect([other, v.verdict]).toEqual([other, "proved"]);
-    }
-  });
+  it.each(culprits)(
+    "in %s is refuted at %s, %s, by a small counterexample that runs",
+    async (broken, name, variable) => {
+      const r = counter(broken);
+      const found = await verdicts(r);
+      const verdict = found[name];
+      if (verdict?.verdict !== "refuted") throw new Error(`${name} is ${JSON.stringify(verdict)}`);
+      const { counterexample } = verdict;
+      expect(counterexample.differs.map((d) => d.variable)).toContain(variable);
+      expect(counterexample).toMatchObject({ obligation: name, expect: "refuted", refinement: `counter-${broken}` });
+      expect(Object.keys(counterexample.state).length).toBeLessThan(6);
+      const [last] = counterexample.schedule;
+      if (last !== undefined) {
+        const report = checkStep(r, stateOfRecord(r.host, counterexample.state), last);
+        expect(report.violations.map((v) => v.obligation)).toContain(name);
+      }
+      for (const [other, v] of Object.entries(found)) {
+        if (other.split("/")[0] !== name.split("/")[0]) expect([other, v.verdict]).toEqual([other, "proved"]);
+      }
+    },
+  );
 
   it("whose invariant contradicts itself is vacuous", async () => {
     const found = names(await verdicts(counter("vacuous")));
@@ -86,7 +89,17 @@ describe("what cannot be decided in time", () => {
     const guest = machine("guest", { state: vars, transitions: { go: { assigns: { a: urem(add(a, b), m) } } } });
     const host = machine("host", {
       state: vars,
-      transitions: { go: { assigns: { a: urem(add(urem(a, m), urem(b, m)), m) }, guard: and(eq(extract(a, 63, 62), constant(2, 0n)), eq(extract(b, 63, 62), constant(2, 0n)), eq(extract(m, 63, 62), constant(2, 0n)), ne(m, constant(64, 0n))) } },
+      transitions: {
+        go: {
+          assigns: { a: urem(add(urem(a, m), urem(b, m)), m) },
+          guard: and(
+            eq(extract(a, 63, 62), constant(2, 0n)),
+            eq(extract(b, 63, 62), constant(2, 0n)),
+            eq(extract(m, 63, 62), constant(2, 0n)),
+            ne(m, constant(64, 0n)),
+          ),
+        },
+      },
     });
     const hard = refinement("hard", { guest, host, abstraction: { a, b, m }, steps: { go: [step(take("go"))] } });
     const verdict = (await verdicts(hard, 400))["commute/go"];
@@ -105,7 +118,10 @@ describe("what the guest leaves open", () => {
       transitions: { go: { choices: { v: word(8) }, assigns: { flag: value, x: add(x, constant(8, 1n)) } } },
     });
   const hostOf = (value: Term, after: Term = add(x, constant(8, 1n))) =>
-    machine("host", { state: { flag: word(8), x: word(8) }, transitions: { go: { assigns: { flag: value, x: after } } } });
+    machine("host", {
+      state: { flag: word(8), x: word(8) },
+      transitions: { go: { assigns: { flag: value, x: after } } },
+    });
   const of = (guestValue: Term, hostValue: Term, after?: Term) =>
     refinement("open", {
       guest: guestOf(guestValue),
@@ -116,7 +132,10 @@ describe("what the guest leaves open", () => {
 
   it("may be anything that it permits", async () => {
     expect((await verdicts(of(choice, bvnot(flag))))["commute/go/go"]).toEqual({ verdict: "proved", by: "rewrite" });
-    expect((await verdicts(of(choice, constant(8, 7n))))["commute/go/go"]).toEqual({ verdict: "proved", by: "rewrite" });
+    expect((await verdicts(of(choice, constant(8, 7n))))["commute/go/go"]).toEqual({
+      verdict: "proved",
+      by: "rewrite",
+    });
   });
 
   it("is refuted where it permits no such value", async () => {
@@ -151,7 +170,9 @@ describe("what the guest leaves open", () => {
     const wideFlag = state("flag", word(32));
     const guest = machine("guest", {
       state: wide,
-      transitions: { go: { choices: { v: word(32) }, assigns: { flag: add(state("go(v)", word(32)), state("go(v)", word(32))) } } },
+      transitions: {
+        go: { choices: { v: word(32) }, assigns: { flag: add(state("go(v)", word(32)), state("go(v)", word(32))) } },
+      },
     });
     const to = (value: Term) =>
       refinement("wide", {
@@ -162,6 +183,8 @@ describe("what the guest leaves open", () => {
       });
     expect((await verdicts(to(constant(32, 5n))))["commute/go/go"]).toMatchObject({ verdict: "refuted" });
     // Every even value is permitted, but no candidate of ours finds half of it.
-    expect((await verdicts(to(ite(TRUE, zext(constant(8, 6n), 32), wideFlag))))["commute/go/go"]?.verdict).not.toBe("refuted");
+    expect((await verdicts(to(ite(TRUE, zext(constant(8, 6n), 32), wideFlag))))["commute/go/go"]?.verdict).not.toBe(
+      "refuted",
+    );
   });
 });

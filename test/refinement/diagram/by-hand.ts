@@ -70,10 +70,15 @@ export function machine(name: string, given: MachineByHand): Machine {
     code: i + 1,
     cause: undefined,
   }));
-  const variables = Object.entries(given.state).map(([v, type]) => stateVariable(v, type, given.fixed?.[v] ?? {}, false));
+  const variables = Object.entries(given.state).map(([v, type]) =>
+    stateVariable(v, type, given.fixed?.[v] ?? {}, false),
+  );
   if (traps.length > 0) {
     const members = ["none", ...traps.map((t) => t.name)];
-    const widest = Math.max(1, ...traps.map((t) => t.parameters.reduce((sum, p) => sum + (p.type.kind === "bits" ? p.type.width : 1), 0)));
+    const widest = Math.max(
+      1,
+      ...traps.map((t) => t.parameters.reduce((sum, p) => sum + (p.type.kind === "bits" ? p.type.width : 1), 0)),
+    );
     variables.push(stateVariable("trap", { kind: "enum", name: "", members }, {}, true));
     variables.push(stateVariable("trap.value", word(widest), {}, true));
   }
@@ -88,14 +93,16 @@ export function machine(name: string, given: MachineByHand): Machine {
     traps,
     wellFormed: and(...variables.flatMap(wellFormed)),
     initial: and(given.initial ?? TRUE, untrapped),
-    transitions: Object.entries(given.transitions).map(([t, body]): Transition => ({
-      name: t,
-      parameters: inputs(t, body.parameters),
-      choices: inputs(t, body.choices),
-      guard: and(untrapped, body.guard ?? TRUE),
-      effect: { raises: body.raises ?? [], assigns: new Map(Object.entries(body.assigns ?? {})) },
-      instruction: undefined,
-    })),
+    transitions: Object.entries(given.transitions).map(
+      ([t, body]): Transition => ({
+        name: t,
+        parameters: inputs(t, body.parameters),
+        choices: inputs(t, body.choices),
+        guard: and(untrapped, body.guard ?? TRUE),
+        effect: { raises: body.raises ?? [], assigns: new Map(Object.entries(body.assigns ?? {})) },
+        instruction: undefined,
+      }),
+    ),
     instructionSet: undefined,
     digest: name,
   };
@@ -105,7 +112,12 @@ function inputs(transition: string, types: Readonly<Record<string, ScalarType>> 
   return Object.entries(types).map(([name, type]) => ({ name, type, term: input(transition, name, type) }));
 }
 
-function stateVariable(name: string, type: Type, fixed: Readonly<Record<number, bigint>>, implicit: boolean): StateVariable {
+function stateVariable(
+  name: string,
+  type: Type,
+  fixed: Readonly<Record<number, bigint>>,
+  implicit: boolean,
+): StateVariable {
   const pairs = Object.entries(fixed).map(([index, value]): [number, bigint] => [Number(index), value]);
   return { name, type, sort: sortOf(type), term: state(name, type), fixed: new Map(pairs), faults: {}, implicit };
 }

@@ -65,7 +65,15 @@ export type Break =
 export function counter(broken: Break = "none"): MachineRefinement {
   const is = (b: Break): boolean => broken === b;
   const host = machine("halves", {
-    state: { low: word(2), high: word(2), next: word(2), carry: BOOLEAN, ready: BOOLEAN, stopped: BOOLEAN, tval: word(4) },
+    state: {
+      low: word(2),
+      high: word(2),
+      next: word(2),
+      carry: BOOLEAN,
+      ready: BOOLEAN,
+      stopped: BOOLEAN,
+      tval: word(4),
+    },
     initial: and(eq(whole, n(4, is("initial") ? 1 : 0)), not(ready), not(stopped)),
     transitions: {
       prepare: {

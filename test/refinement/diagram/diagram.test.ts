@@ -47,7 +47,9 @@ function open(o: Obligation): string[] {
     goals
       .filter((goal) => {
         const claim = implies(and(...hypotheses), goalTerm(goal));
-        return [...assignments([...freeVariables(claim)])].some((values) => !new Evaluator(environmentOf(values)).holds(claim));
+        return [...assignments([...freeVariables(claim)])].some(
+          (values) => !new Evaluator(environmentOf(values)).holds(claim),
+        );
       })
       .map((goal) => goal.variable),
   );
@@ -100,7 +102,10 @@ describe("files", () => {
   const three = { kind: "file", count: 3, element: word(4) } as const;
   const bump = (x: Term): Term => store(x, index, add(select(x, index), constant(4, 1n)));
   const x = state("x", three);
-  const guest = machine("guest", { state: { x: three, i: word(2) }, transitions: { bump: { assigns: { x: bump(x) } } } });
+  const guest = machine("guest", {
+    state: { x: three, i: word(2) },
+    transitions: { bump: { assigns: { x: bump(x) } } },
+  });
   const y = state("y", three);
   const fileHost = (effect: Term) =>
     refinement("files", {
@@ -144,7 +149,14 @@ describe("steps", () => {
     machine("host", { state: { d: word(3), k: word(2) }, transitions: { go: { assigns: { d: add3(d, by) } } } });
   const of = (by: number, ...cases: ReturnType<typeof step>[]) =>
     obligations(
-      refinement("steps", { guest, host: host(by), abstraction: { c: d }, steps: { go: cases }, rank: k, invariant: { k: TRUE } }),
+      refinement("steps", {
+        guest,
+        host: host(by),
+        abstraction: { c: d },
+        steps: { go: cases },
+        rank: k,
+        invariant: { k: TRUE },
+      }),
     );
 
   it("compose", () => {
@@ -156,7 +168,12 @@ describe("steps", () => {
   });
 
   it("come by cases, each under the negation of those before it", () => {
-    const cases = of(1, when(eq(k, constant(2, 0n)), STUTTER), when(eq(k, constant(2, 1n)), step(ANY)), step(take("one")));
+    const cases = of(
+      1,
+      when(eq(k, constant(2, 0n)), STUTTER),
+      when(eq(k, constant(2, 1n)), step(ANY)),
+      step(take("one")),
+    );
     expect(cases.map((o) => o.name)).toEqual([
       "initial",
       "invariant/go",
@@ -170,9 +187,9 @@ describe("steps", () => {
     expect(open(named(cases, "commute/go/one"))).toEqual([]);
     expect(open(named(cases, "commute/go"))).toEqual([]);
     const [last] = named(cases, "commute/go").parts();
-    expect(proveByRewriting(last?.hypotheses ?? [], and(...[0n, 1n].map((v) => eq(eq(k, constant(2, v)), FALSE)))).proved).toBe(
-      true,
-    );
+    expect(
+      proveByRewriting(last?.hypotheses ?? [], and(...[0n, 1n].map((v) => eq(eq(k, constant(2, v)), FALSE)))).proved,
+    ).toBe(true);
   });
 
   it("of the environment need no rank", () => {

@@ -52,7 +52,9 @@ describe("exploration", () => {
   const from = (low: bigint, high: bigint) => ({
     name: "start",
     term: and(
-      ...(["next", "tval"] as const).map((v) => eq(state(v, word(v === "next" ? 2 : 4)), constant(v === "next" ? 2 : 4, 0n))),
+      ...(["next", "tval"] as const).map((v) =>
+        eq(state(v, word(v === "next" ? 2 : 4)), constant(v === "next" ? 2 : 4, 0n)),
+      ),
       eq(state("carry", BOOLEAN), eq(constant(1, 0n), constant(1, 1n))),
       eq(state("low", word(2)), constant(2, low)),
       eq(state("high", word(2)), constant(2, high)),

@@ -91,7 +91,9 @@ describe.each(["z3", "cvc5"] as const)("a native solver called as %s that", (cho
 
   test("hangs is killed, and the answer is unknown", async () => {
     const answer = await solve("hangs", "trap '' TERM INT; echo started >&2; exec sleep 600", 300);
-    expect(answer.answer === "unknown" ? answer.reason : "").toMatch(/^timeout: no answer after \d+ ms, and the solver/);
+    expect(answer.answer === "unknown" ? answer.reason : "").toMatch(
+      /^timeout: no answer after \d+ ms, and the solver/,
+    );
     for (const pid of pids()) expect(() => process.kill(pid, 0)).toThrow();
   });
 
@@ -145,7 +147,8 @@ describe("a solver in a thread that", () => {
     return pathToFileURL(file);
   };
   const ready = `port.postMessage({ kind: "ready" });`;
-  const answering = (response: string): string => `port.on("message", ({ id }) => port.postMessage(${response})); ${ready}`;
+  const answering = (response: string): string =>
+    `port.on("message", ({ id }) => port.postMessage(${response})); ${ready}`;
   const answer = (check: string, values = "", reason = ""): string =>
     answering(`{ kind: "answer", id, ...${JSON.stringify({ check, values, reason })} }`);
   const solve = async (body: string, timeoutMs = 5000) => {
@@ -165,11 +168,19 @@ describe("a solver in a thread that", () => {
     ["is never ready", "setInterval(() => undefined, 1000);", /did not start within 2000 ms/],
     ["is not what it should be", `port.postMessage("hello"); port.on("message", () => undefined);`, /nonsense/],
     ["sends what is no response", answering(`"hello"`), /nonsense/],
-    ["answers another question", answering(`{ kind: "answer", id: id - 1, check: "unsat", values: "", reason: "" }`), /nonsense/],
+    [
+      "answers another question",
+      answering(`{ kind: "answer", id: id - 1, check: "unsat", values: "", reason: "" }`),
+      /nonsense/,
+    ],
     ["talks", answer("hello there"), /nonsense: "hello there"/],
     ["reports an error", answer(`(error "line 1")\nunsat`), /nonsense: "\(error/],
     ["has a malformed model", answer("sat", "((x"), /nonsense/],
-    ["reports its death", answering(`{ kind: "death", id, message: "Aborted()", allocatedMb: 5 }`), /thread died: Aborted/],
+    [
+      "reports its death",
+      answering(`{ kind: "death", id, message: "Aborted()", allocatedMb: 5 }`),
+      /thread died: Aborted/,
+    ],
   ])("%s is a failure", async (_, body, message) => {
     const error = await failure(solve(body));
     expect(error.what).toBe("z3-wasm");
@@ -220,7 +231,9 @@ describe("z3-solver in its thread", () => {
     const interrupted = await solver.solve(hard, { timeoutMs: 60_000, signal: controller.signal });
     expect(interrupted).toEqual({ answer: "unknown", reason: "interrupted" });
     expect(performance.now() - start).toBeLessThan(10_000);
-    const answers = await Promise.all([question, [b.FALSE], question].map((q) => solver.solve(q, { timeoutMs: 20_000 })));
+    const answers = await Promise.all(
+      [question, [b.FALSE], question].map((q) => solver.solve(q, { timeoutMs: 20_000 })),
+    );
     expect(answers.map((a) => a.answer)).toEqual(["sat", "unsat", "sat"]);
     await solver.close();
   });
@@ -240,7 +253,10 @@ describe("z3-solver in its thread", () => {
       ["idle", "true\n"],
       ["ask", "sat\ntrue\n"],
     ] as const) {
-      const run = spawnSync(process.execPath, ["--input-type=module", "-e", script, "--", mode], { encoding: "utf8", timeout: 40_000 });
+      const run = spawnSync(process.execPath, ["--input-type=module", "-e", script, "--", mode], {
+        encoding: "utf8",
+        timeout: 40_000,
+      });
       expect(run.stdout, run.stderr).toBe(output);
       expect(run.status).toBe(0);
     }

@@ -55,7 +55,8 @@ export class RandomTerms {
     const g = this.generator;
     const again = (): Term => this.bool(depth - 1);
     const width = g.pick(this.shape.widths) ?? 1;
-    const two = (make: (x: Term, y: Term) => Term): Term => make(this.bits(width, depth - 1), this.bits(width, depth - 1));
+    const two = (make: (x: Term, y: Term) => Term): Term =>
+      make(this.bits(width, depth - 1), this.bits(width, depth - 1));
     if (depth <= 0) return this.leaf(BOOL) ?? b.bool(g.chance(0.5));
     switch (g.below(13)) {
       case 0:
@@ -152,7 +153,9 @@ export class RandomTerms {
   }
 
   private concat(width: number, depth: number): Term | undefined {
-    const low = this.generator.pick(this.shape.widths.filter((w) => w < width && this.shape.widths.includes(width - w)));
+    const low = this.generator.pick(
+      this.shape.widths.filter((w) => w < width && this.shape.widths.includes(width - w)),
+    );
     if (low === undefined) return undefined;
     return b.concat(this.bits(width - low, depth - 1), this.bits(low, depth - 1));
   }
@@ -185,7 +188,11 @@ export class RandomTerms {
     if (depth <= 0 || sort.kind !== "file") return base;
     switch (this.generator.below(4)) {
       case 0:
-        return b.store(this.file(base, depth - 1), this.bits(sort.index, depth - 1), this.bits(sort.element, depth - 1));
+        return b.store(
+          this.file(base, depth - 1),
+          this.bits(sort.index, depth - 1),
+          this.bits(sort.element, depth - 1),
+        );
       case 1:
         return b.ite(this.bool(depth - 1), this.file(base, depth - 1), this.file(base, depth - 1));
       case 2: {

@@ -44,14 +44,24 @@ describe("witnesses", () => {
       valid,
       b.not(b.eq(b.extract(instr, 11, 7), c(5, 0))),
     ],
-    "an enum in range": [b.ule(state, c(3, 4)), b.ne(state, c(3, 0)), b.or(b.eq(state, c(3, 4)), b.ult(state, c(3, 2)))],
+    "an enum in range": [
+      b.ule(state, c(3, 4)),
+      b.ne(state, c(3, 0)),
+      b.or(b.eq(state, c(3, 4)), b.ult(state, c(3, 2))),
+    ],
     "a zero register": [
       b.eq(b.select(regs, c(5, 0)), c(32, 0)),
       b.eq(b.select(regs, b.extract(instr, 19, 15)), c(32, 0x1234_5678)),
     ],
     "a denied access": [b.not(b.accessible(mem, "store", pc, 2)), b.accessible(mem, "store", b.add(pc, c(32, 1)), 1)],
     "a file made by a lambda": [
-      b.eq(b.select(b.lambda(file(32, 32), (i) => b.add(b.select(regs, i), c(32, 1))), c(5, 7)), c(32, 99)),
+      b.eq(
+        b.select(
+          b.lambda(file(32, 32), (i) => b.add(b.select(regs, i), c(32, 1))),
+          c(5, 7),
+        ),
+        c(32, 99),
+      ),
     ],
     "a memory written": [
       b.eq(b.load(b.write(mem, b.add(pc, c(32, 2)), 2, b.extract(x, 15, 0)), pc, 4), c(32, 0xcafe_babe)),
@@ -78,7 +88,12 @@ describe("witnesses", () => {
 
   test("no hypotheses are witnessed by zeros", () => {
     expect(witnessByRandom([], options)).toEqual(new Map());
-    expect(witnessByRandom([b.ule(x, y)], options)).toEqual(new Map([["x", 0n], ["y", 0n]]));
+    expect(witnessByRandom([b.ule(x, y)], options)).toEqual(
+      new Map([
+        ["x", 0n],
+        ["y", 0n],
+      ]),
+    );
   });
 });
 
@@ -141,7 +156,11 @@ describe("refutations", () => {
   test("work is bounded", () => {
     const start = performance.now();
     const hard = b.ne(b.mul(x, x, x, y), c(64, 0x1234_5678_9abd));
-    const model = refuteByRandom([b.ult(c(64, 1n << 50n), b.mul(x, y, y))], hard, { seed: 1, tries: 1e9, work: 100_000 });
+    const model = refuteByRandom([b.ult(c(64, 1n << 50n), b.mul(x, y, y))], hard, {
+      seed: 1,
+      tries: 1e9,
+      work: 100_000,
+    });
     expect(performance.now() - start).toBeLessThan(5000);
     if (model !== undefined) expect(holds(model, hard)).toBe(false);
   });
@@ -149,7 +168,15 @@ describe("refutations", () => {
 
 describe("random terms", () => {
   // A state found is checked by the reference evaluator inside: a difference between the two evaluators throws.
-  const shapes = { SCALARS, FILES, WIDE, memory64: memoryShape(64), memory8: memoryShape(8), memory3: memoryShape(3), memory1: memoryShape(1) };
+  const shapes = {
+    SCALARS,
+    FILES,
+    WIDE,
+    memory64: memoryShape(64),
+    memory8: memoryShape(8),
+    memory3: memoryShape(3),
+    memory1: memoryShape(1),
+  };
   for (const [name, shape] of Object.entries(shapes)) {
     test(name, () => {
       let found = 0;

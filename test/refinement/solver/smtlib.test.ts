@@ -52,7 +52,8 @@ describe("the text", () => {
     const query = toSmtlib([b.eq(t, b.constant(32, 1n))]);
     expect(query.check.length).toBeLessThan(300_000);
     let chain = b.variable("x", bits(4));
-    for (let i = 0; i < 2000; i++) chain = intern("bvnot", chain.sort, [intern("bvxor", chain.sort, [chain, b.constant(4, 3n)])]);
+    for (let i = 0; i < 2000; i++)
+      chain = intern("bvnot", chain.sort, [intern("bvxor", chain.sort, [chain, b.constant(4, 3n)])]);
     const { check } = toSmtlib([intern("eq", BOOL, [chain, b.constant(4, 1n)])]);
     writeFileSync(path.join(folder, "chain.smt2"), check);
     let depth = 0;
@@ -73,12 +74,33 @@ describe("the text", () => {
   });
 
   test("is refused for files and memories", () => {
-    expect(() => toSmtlib([b.accessible(b.variable("m", memory(8)), "load", b.constant(8, 0n), 1)])).toThrow(InternalDefect);
+    expect(() => toSmtlib([b.accessible(b.variable("m", memory(8)), "load", b.constant(8, 0n), 1)])).toThrow(
+      InternalDefect,
+    );
   });
 });
 
 describe("every operator means to solvers what it means to the evaluator", () => {
-  const binary = ["eq", "ult", "ule", "slt", "sle", "bvand", "bvor", "bvxor", "add", "mul", "udiv", "urem", "sdiv", "srem", "shl", "lshr", "ashr", "concat"] as const;
+  const binary = [
+    "eq",
+    "ult",
+    "ule",
+    "slt",
+    "sle",
+    "bvand",
+    "bvor",
+    "bvxor",
+    "add",
+    "mul",
+    "udiv",
+    "urem",
+    "sdiv",
+    "srem",
+    "shl",
+    "lshr",
+    "ashr",
+    "concat",
+  ] as const;
   const predicates: readonly Op[] = ["eq", "ult", "ule", "slt", "sle"];
   const width = 3;
   const x = b.variable("x", bits(width));
@@ -90,7 +112,9 @@ describe("every operator means to solvers what it means to the evaluator", () =>
     const q = intern("eq", BOOL, [x, b.constant(width, 2n)]);
     return [
       ...binary.map((op) => intern(op, sortOf(op), [x, y])),
-      ...(["bvand", "bvor", "bvxor", "add", "mul"] as const).map((op) => intern(op, bits(width), [x, y, b.constant(width, 5n)])),
+      ...(["bvand", "bvor", "bvxor", "add", "mul"] as const).map((op) =>
+        intern(op, bits(width), [x, y, b.constant(width, 5n)]),
+      ),
       intern("concat", bits(3 * width), [x, y, x]),
       intern("bvnot", bits(width), [x]),
       intern("extract", bits(2), [x], { hi: 2, lo: 1 }),
@@ -105,27 +129,42 @@ describe("every operator means to solvers what it means to the evaluator", () =>
     ];
   }
 
-  test.each(native)("%s", (solver) => {
-    const truths: Term[] = [];
-    for (let i = 0n; i < 8n; i++) {
-      for (let j = 0n; j < 8n; j++) {
-        const evaluator = new Evaluator(environmentOf(new Map([["x", i], ["y", j]])));
-        const here = [intern("eq", BOOL, [x, b.constant(width, i)]), intern("eq", BOOL, [y, b.constant(width, j)])];
-        for (const t of operations()) {
-          const value = t.sort.kind === "bits" ? b.constant(t.sort.width, evaluator.number(t)) : b.bool(evaluator.holds(t));
-          const differs = intern("not", BOOL, [intern("eq", BOOL, [t, value])]);
-          truths.push(intern("and", BOOL, [...here, differs]));
+  test.each(native)(
+    "%s",
+    (solver) => {
+      const truths: Term[] = [];
+      for (let i = 0n; i < 8n; i++) {
+        for (let j = 0n; j < 8n; j++) {
+          const evaluator = new Evaluator(
+            environmentOf(
+              new Map([
+                ["x", i],
+                ["y", j],
+              ]),
+            ),
+          );
+          const here = [intern("eq", BOOL, [x, b.constant(width, i)]), intern("eq", BOOL, [y, b.constant(width, j)])];
+          for (const t of operations()) {
+            const value =
+              t.sort.kind === "bits" ? b.constant(t.sort.width, evaluator.number(t)) : b.bool(evaluator.holds(t));
+            const differs = intern("not", BOOL, [intern("eq", BOOL, [t, value])]);
+            truths.push(intern("and", BOOL, [...here, differs]));
+          }
         }
       }
-    }
-    const file = path.join(folder, `operators-${solver}.smt2`);
-    writeFileSync(file, toSmtlib([intern("or", BOOL, truths)]).check);
-    expect(ask(solver, file)).toBe("unsat");
-    // The same with one wrong value in it is noticed.
-    const wrong = intern("and", BOOL, [intern("eq", BOOL, [x, b.constant(width, 3n)]), intern("not", BOOL, [intern("eq", BOOL, [intern("add", bits(width), [x, x]), b.constant(width, 7n)])])]);
-    writeFileSync(file, toSmtlib([intern("or", BOOL, [...truths, wrong])]).check);
-    expect(ask(solver, file)).toBe("sat");
-  }, 60_000);
+      const file = path.join(folder, `operators-${solver}.smt2`);
+      writeFileSync(file, toSmtlib([intern("or", BOOL, truths)]).check);
+      expect(ask(solver, file)).toBe("unsat");
+      // The same with one wrong value in it is noticed.
+      const wrong = intern("and", BOOL, [
+        intern("eq", BOOL, [x, b.constant(width, 3n)]),
+        intern("not", BOOL, [intern("eq", BOOL, [intern("add", bits(width), [x, x]), b.constant(width, 7n)])]),
+      ]);
+      writeFileSync(file, toSmtlib([intern("or", BOOL, [...truths, wrong])]).check);
+      expect(ask(solver, file)).toBe("sat");
+    },
+    60_000,
+  );
 });
 
 describe("the queries that a solver is asked", () => {

@@ -128,7 +128,11 @@ describe("memory", () => {
 describe("cases", () => {
   const x = b.variable("rf", file(32, 32));
   const rs = v("rs", 5);
-  const stages = ["wb", "mem", "ex"].map((s) => ({ valid: p(`${s}.valid`), rd: v(`${s}.rd`, 5), value: v(`${s}.value`, 32) }));
+  const stages = ["wb", "mem", "ex"].map((s) => ({
+    valid: p(`${s}.valid`),
+    rd: v(`${s}.rd`, 5),
+    value: v(`${s}.value`, 32),
+  }));
   const zero = k(5, 0);
   const fixed = b.eq(b.select(x, zero), k(32, 0));
 
@@ -169,7 +173,10 @@ describe("cases", () => {
   test("a budget that runs out gives the goal back whole", () => {
     const { host, guest } = network([0, 1, 2]);
     const goal = b.eq(host, guest);
-    expect(proveByRewriting([fixed], goal, { splits: 2 })).toEqual({ proved: false, open: [{ hypotheses: [fixed], goal }] });
+    expect(proveByRewriting([fixed], goal, { splits: 2 })).toEqual({
+      proved: false,
+      open: [{ hypotheses: [fixed], goal }],
+    });
     expect(proveByRewriting([fixed], goal, { splits: 2000, visits: 50 }).proved).toBe(false);
   });
 });
@@ -198,7 +205,9 @@ describe("soundness on random terms", () => {
         const simplified = assumptions.simplify(t);
         if (simplified !== t) checked += 1;
         if (evaluator.number(t) !== evaluator.number(simplified))
-          expect.fail(`seed ${seed}: ${print(t)} became ${print(simplified)} under ${hypotheses.map(print).join("; ")}`);
+          expect.fail(
+            `seed ${seed}: ${print(t)} became ${print(simplified)} under ${hypotheses.map(print).join("; ")}`,
+          );
       }
     }
     expect(checked).toBeGreaterThan(1000);
@@ -211,7 +220,10 @@ describe("soundness on random terms", () => {
     for (let seed = 0; seed < 3000; seed++) {
       const random = new Random(seed + 99_000);
       const generator = new TermGenerator(random, random.pick(PROFILES));
-      const hypotheses = Array.from({ length: 1 + random.below(4) }, () => generator.term(BOOL, 1 + random.below(3)).built);
+      const hypotheses = Array.from(
+        { length: 1 + random.below(4) },
+        () => generator.term(BOOL, 1 + random.below(3)).built,
+      );
       const goal = generator.term(BOOL, 1 + random.below(5)).built;
       const result = proveByRewriting(hypotheses, goal, { splits: 60 });
       if (result.proved) {
@@ -224,8 +236,11 @@ describe("soundness on random terms", () => {
         const evaluator = new Evaluator(randomEnvironment(random));
         if (!hypotheses.every((h) => evaluator.holds(h))) continue;
         const open = result.proved ? [] : result.open;
-        const allHold = open.every((leaf) => !leaf.hypotheses.every((h) => evaluator.holds(h)) || evaluator.holds(leaf.goal));
-        if (evaluator.holds(goal) !== allHold) expect.fail(`seed ${seed}: ${hypotheses.map(print).join("; ")} |- ${print(goal)}`);
+        const allHold = open.every(
+          (leaf) => !leaf.hypotheses.every((h) => evaluator.holds(h)) || evaluator.holds(leaf.goal),
+        );
+        if (evaluator.holds(goal) !== allHold)
+          expect.fail(`seed ${seed}: ${hypotheses.map(print).join("; ")} |- ${print(goal)}`);
       }
     }
     expect(proofs).toBeGreaterThan(300);

@@ -32,12 +32,7 @@ const unary = (op: Op, a: Term): Term => raw(op, a.sort, [a]);
 const infix = (op: Op, ...ts: readonly Term[]): Term => raw(op, first(ts).sort, ts);
 const test = (op: Op, ...ts: readonly Term[]): Term => raw(op, BOOL, ts);
 const choose = (c: Term, a: Term, d: Term): Term => raw("ite", a.sort, [c, a, d]);
-const join = (...ts: readonly Term[]): Term =>
-  raw(
-    "concat",
-    bits(ts.reduce((sum, t) => sum + widthOf(t), 0)),
-    ts,
-  );
+const join = (...ts: readonly Term[]): Term => raw("concat", bits(ts.reduce((sum, t) => sum + widthOf(t), 0)), ts);
 const slice = (t: Term, hi: number, lo: number): Term => raw("extract", bits(hi - lo + 1), [t], { hi, lo });
 const extended = (op: "zext" | "sext", t: Term, width: number): Term => raw(op, bits(width), [t]);
 
@@ -75,11 +70,12 @@ function bitwise(op: "bvand" | "bvor" | "bvxor"): Record<string, Example> {
       infix(op, b.bvnot(A(w)), B(w)),
       infix(op, A(w), k(w, 3), k(w, 1)),
     ],
-    [`${op}.piecewise`]: (w) => [
-      infix(op, b.concat(A(w), B(w)), b.concat(C(w), A(w))),
-      infix(op, b.concat(A(w), k(w, 0)), v("d", 2 * w)),
-      infix(op, b.zext(A(w), 2 * w), b.concat(B(w), k(w, 0))),
-    ].filter((t) => op !== "bvxor" || t.args.every((arg) => arg.op === "concat" || arg.op === "zext")),
+    [`${op}.piecewise`]: (w) =>
+      [
+        infix(op, b.concat(A(w), B(w)), b.concat(C(w), A(w))),
+        infix(op, b.concat(A(w), k(w, 0)), v("d", 2 * w)),
+        infix(op, b.zext(A(w), 2 * w), b.concat(B(w), k(w, 0))),
+      ].filter((t) => op !== "bvxor" || t.args.every((arg) => arg.op === "concat" || arg.op === "zext")),
     [`${op}.choice`]: from(2, (w) => [infix(op, pick(w), k(w, 2))]),
     [`${op}.flags`]: () => [
       infix(op, b.boolToBits(p), b.boolToBits(q)),
@@ -92,7 +88,8 @@ function bitwise(op: "bvand" | "bvor" | "bvxor"): Record<string, Example> {
 const memoryAt = (w: number): Term => b.variable(`m${w}`, memory(w));
 const filesOf = (w: number): readonly Term[] => [b.variable(`f${w}`, file(4, w)), b.variable(`g${w}`, file(3, w))];
 const plus = (t: Term, n: number): Term => b.add(t, k(widthOf(t), n));
-const access = (m: Term, a: Term, how: Access, bytes: number): Term => raw("accessible", BOOL, [m, a], { bytes, access: how });
+const access = (m: Term, a: Term, how: Access, bytes: number): Term =>
+  raw("accessible", BOOL, [m, a], { bytes, access: how });
 const read = (m: Term, a: Term, bytes: number): Term => raw("load", bits(8 * bytes), [m, a], { bytes });
 const put = (m: Term, a: Term, bytes: number, value: Term): Term => raw("write", m.sort, [m, a, value], { bytes });
 
@@ -156,9 +153,13 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     choose(p, q, b.not(p)),
   ],
   "ite.bit": () => [choose(bit1(A(1)), k(1, 1), k(1, 0)), choose(bit1(A(1)), k(1, 0), k(1, 1))],
-  "ite.same-condition": (w) => [choose(p, b.ite(p, A(w), B(w)), C(w)), choose(p, b.ite(q, A(w), B(w)), b.ite(p, A(w), B(w)))]
-    .concat([choose(p, raw("ite", bits(w), [p, A(w), B(w)]), C(w)), choose(p, C(w), raw("ite", bits(w), [p, A(w), B(w)]))])
-    .slice(2),
+  "ite.same-condition": (w) =>
+    [choose(p, b.ite(p, A(w), B(w)), C(w)), choose(p, b.ite(q, A(w), B(w)), b.ite(p, A(w), B(w)))]
+      .concat([
+        choose(p, raw("ite", bits(w), [p, A(w), B(w)]), C(w)),
+        choose(p, C(w), raw("ite", bits(w), [p, A(w), B(w)])),
+      ])
+      .slice(2),
   "ite.equal": (w) => [
     choose(b.eq(A(w + 1), B(w + 1)), A(w + 1), B(w + 1)),
     choose(b.eq(A(w + 1), B(w + 1)), B(w + 1), A(w + 1)),
@@ -193,8 +194,14 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     test("eq", b.bvxor(A(1), B(1), C(1)), k(1, 1)),
   ],
   "eq.bvnot": from(2, (w) => [test("eq", b.bvnot(A(w)), k(w, 2))]),
-  "eq.bvxor": from(2, (w) => [test("eq", b.bvxor(A(w), k(w, 2)), k(w, 1)), test("eq", b.bvxor(A(w), B(w), k(w, 1)), k(w, 3))]),
-  "eq.bvxor-zero": from(2, (w) => [test("eq", b.bvxor(A(w), B(w)), k(w, 0)), test("eq", b.bvxor(A(w), B(w), C(w)), k(w, 0))]),
+  "eq.bvxor": from(2, (w) => [
+    test("eq", b.bvxor(A(w), k(w, 2)), k(w, 1)),
+    test("eq", b.bvxor(A(w), B(w), k(w, 1)), k(w, 3)),
+  ]),
+  "eq.bvxor-zero": from(2, (w) => [
+    test("eq", b.bvxor(A(w), B(w)), k(w, 0)),
+    test("eq", b.bvxor(A(w), B(w), C(w)), k(w, 0)),
+  ]),
   "eq.bvor-zero": from(2, (w) => [test("eq", b.bvor(A(w), B(w)), k(w, 0))]),
   "eq.bvand-ones": from(2, (w) => [test("eq", b.bvand(A(w), B(w)), ones(w))]),
   "eq.sext": (w) => [
@@ -319,12 +326,17 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     test("slt", b.zext(A(w), w + 1), b.concat(k(1, 1), B(w))),
     test("slt", b.concat(A(1), A(w)), b.concat(A(1), B(w))),
   ]),
-  "slt.bvnot": from(2, (w) => [
-    test("slt", b.bvnot(A(w)), b.bvnot(B(w))),
-    test("slt", b.bvnot(A(w)), k(w, 1)),
-    test("slt", k(w, -2n), b.bvnot(A(w))),
-  ].filter((t) => t.args.every((arg) => arg.op === "bvnot") || w > 2)),
-  "slt.choice": from(3, (w) => [test("slt", b.ite(p, k(w, 2), ones(w)), k(w, 1)), test("slt", k(w, 1), b.ite(p, k(w, 2), ones(w)))]),
+  "slt.bvnot": from(2, (w) =>
+    [
+      test("slt", b.bvnot(A(w)), b.bvnot(B(w))),
+      test("slt", b.bvnot(A(w)), k(w, 1)),
+      test("slt", k(w, -2n), b.bvnot(A(w))),
+    ].filter((t) => t.args.every((arg) => arg.op === "bvnot") || w > 2),
+  ),
+  "slt.choice": from(3, (w) => [
+    test("slt", b.ite(p, k(w, 2), ones(w)), k(w, 1)),
+    test("slt", k(w, 1), b.ite(p, k(w, 2), ones(w))),
+  ]),
   "ule.fold": (w) => [test("ule", k(w, 1), k(w, 0))],
   "sle.fold": (w) => [test("sle", k(w, 1), k(w, 0))],
 
@@ -346,7 +358,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   ...bitwise("bvand"),
   ...bitwise("bvor"),
   ...bitwise("bvxor"),
-  "bvand.complement": (w) => [infix("bvand", ...sorted(A(w), b.bvnot(A(w)))), infix("bvand", ...sorted(A(w), B(w), b.bvnot(A(w))))],
+  "bvand.complement": (w) => [
+    infix("bvand", ...sorted(A(w), b.bvnot(A(w)))),
+    infix("bvand", ...sorted(A(w), B(w), b.bvnot(A(w)))),
+  ],
   "bvor.complement": (w) => [infix("bvor", ...sorted(A(w), b.bvnot(A(w))))],
   "bvand.absorb": (w) => [infix("bvand", ...sorted(A(w), b.bvor(A(w), B(w))))],
   "bvor.absorb": (w) => [infix("bvor", ...sorted(A(w), b.bvand(A(w), B(w))))],
@@ -354,9 +369,20 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     infix("bvand", ...sorted(A(w), mask(w))),
     infix("bvand", ...sorted(A(w), B(w), b.ite(p, k(w, 0), ones(w)))),
   ],
-  "bvor.selector": (w) => [infix("bvor", ...sorted(A(w), mask(w))), infix("bvor", ...sorted(A(w), b.ite(p, k(w, 0), ones(w))))],
-  "bvand.mask": from(2, (w) => [infix("bvand", A(w), k(w, 1)), infix("bvand", A(w), k(w, -2n)), infix("bvand", A(w), B(w), k(w, 2))]),
-  "bvor.mask": from(2, (w) => [infix("bvor", A(w), k(w, 1)), infix("bvor", A(w), k(w, -2n)), infix("bvor", A(w), B(w), k(w, 2))]),
+  "bvor.selector": (w) => [
+    infix("bvor", ...sorted(A(w), mask(w))),
+    infix("bvor", ...sorted(A(w), b.ite(p, k(w, 0), ones(w)))),
+  ],
+  "bvand.mask": from(2, (w) => [
+    infix("bvand", A(w), k(w, 1)),
+    infix("bvand", A(w), k(w, -2n)),
+    infix("bvand", A(w), B(w), k(w, 2)),
+  ]),
+  "bvor.mask": from(2, (w) => [
+    infix("bvor", A(w), k(w, 1)),
+    infix("bvor", A(w), k(w, -2n)),
+    infix("bvor", A(w), B(w), k(w, 2)),
+  ]),
 
   "add.fold": (w) => [infix("add", k(w, 1), k(w, 3))],
   "add.bit": () => [infix("add", A(1), B(1))],
@@ -404,9 +430,17 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "urem.fold": (w) => [infix("urem", k(w, 5), k(w, 3)), infix("urem", k(w, 1), k(w, 0))],
   "urem.power": (w) => [infix("urem", A(w), k(w, 1)), infix("urem", A(w), k(w, 0)), infix("urem", A(w), k(w, 2))],
   "urem.narrow": from(2, (w) => [infix("urem", b.zext(A(w), w + 2), k(w + 2, 3))]),
-  "sdiv.fold": (w) => [infix("sdiv", k(w, 5), k(w, 3)), infix("sdiv", min(w), ones(w)), infix("sdiv", k(w, 1), k(w, 0))],
+  "sdiv.fold": (w) => [
+    infix("sdiv", k(w, 5), k(w, 3)),
+    infix("sdiv", min(w), ones(w)),
+    infix("sdiv", k(w, 1), k(w, 0)),
+  ],
   "sdiv.one": from(2, (w) => [infix("sdiv", A(w), k(w, 1))]),
-  "srem.fold": (w) => [infix("srem", k(w, 5), k(w, 3)), infix("srem", min(w), ones(w)), infix("srem", k(w, 1), k(w, 0))],
+  "srem.fold": (w) => [
+    infix("srem", k(w, 5), k(w, 3)),
+    infix("srem", min(w), ones(w)),
+    infix("srem", k(w, 1), k(w, 0)),
+  ],
   "srem.one": (w) => [infix("srem", A(w), k(w, 1)), infix("srem", A(w), ones(w)), infix("srem", A(w), k(w, 0))],
   "shl.fold": (w) => [infix("shl", k(w, 1), k(w, 1)), infix("shl", k(w, 1), ones(w))],
   "shl.constant": (w) => [infix("shl", A(w), k(w, 0)), infix("shl", A(w), k(w, 1)), infix("shl", A(w), ones(w))],
@@ -414,12 +448,18 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "lshr.fold": (w) => [infix("lshr", ones(w), k(w, 1))],
   "lshr.constant": (w) => [infix("lshr", A(w), k(w, 0)), infix("lshr", A(w), k(w, 1)), infix("lshr", A(w), ones(w))],
   "lshr.zero": (w) => [infix("lshr", k(w, 0), A(w))],
-  "lshr.narrow": (w) => [infix("lshr", b.zext(A(w), w + 3), b.zext(B(w), w + 3)), infix("lshr", b.zext(A(w), w + 3), b.zext(B(1), w + 3))],
+  "lshr.narrow": (w) => [
+    infix("lshr", b.zext(A(w), w + 3), b.zext(B(w), w + 3)),
+    infix("lshr", b.zext(A(w), w + 3), b.zext(B(1), w + 3)),
+  ],
   "ashr.fold": (w) => [infix("ashr", min(w), k(w, 1)), infix("ashr", ones(w), ones(w))],
   "ashr.constant": (w) => [infix("ashr", A(w), k(w, 0)), infix("ashr", A(w), k(w, 1)), infix("ashr", A(w), ones(w))],
   "ashr.zero": (w) => [infix("ashr", k(w, 0), A(w)), infix("ashr", ones(w), A(w))],
   "ashr.positive": (w) => [infix("ashr", b.zext(A(w), w + 2), B(w + 2))],
-  "ashr.narrow": (w) => [infix("ashr", b.sext(A(w), w + 3), b.zext(B(w), w + 3)), infix("ashr", b.sext(A(w), w + 3), b.zext(B(1), w + 3))],
+  "ashr.narrow": (w) => [
+    infix("ashr", b.sext(A(w), w + 3), b.zext(B(w), w + 3)),
+    infix("ashr", b.sext(A(w), w + 3), b.zext(B(1), w + 3)),
+  ],
 
   "concat.fold": (w) => [join(k(w, 1), k(2, 2))],
   "concat.flatten": (w) => [join(b.concat(A(w), B(w)), C(w)), join(A(w), b.zext(B(w), w + 2))],
@@ -484,24 +524,33 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "zext.choice": (w) => [extended("zext", b.ite(p, k(w, 0), k(w, 1)), w + 2)].filter((t) => t.args[0]?.op === "ite"),
   "sext.fold": (w) => [extended("sext", ones(w), w + 2), extended("sext", k(w + 1, 1), w + 2)],
   "sext.sext": (w) => [extended("sext", b.sext(A(w), w + 1), w + 2)],
-  "sext.pieces": (w) => [extended("sext", b.concat(A(w), B(w)), 2 * w + 1), extended("sext", b.zext(A(w), w + 1), w + 3)],
+  "sext.pieces": (w) => [
+    extended("sext", b.concat(A(w), B(w)), 2 * w + 1),
+    extended("sext", b.zext(A(w), w + 1), w + 3),
+  ],
   "sext.choice": (w) => [extended("sext", b.ite(p, k(w, 0), k(w, 1)), w + 2)].filter((t) => t.args[0]?.op === "ite"),
   "sext.bvnot": (w) => [extended("sext", b.bvnot(A(w)), w + 2)],
 
-  "select.beyond": (w) => filesOf(w).slice(1).map((f) => raw("select", bits(w), [f, k(2, 3)])),
-  "select.lambda": (w) => [4, 3].map((count) =>
-    raw("select", bits(w), [b.lambda(file(count, w), (i) => b.ite(b.eq(i, v("j", 2)), A(w), B(w))), v("i", 2)]),
-  ),
+  "select.beyond": (w) =>
+    filesOf(w)
+      .slice(1)
+      .map((f) => raw("select", bits(w), [f, k(2, 3)])),
+  "select.lambda": (w) =>
+    [4, 3].map((count) =>
+      raw("select", bits(w), [b.lambda(file(count, w), (i) => b.ite(b.eq(i, v("j", 2)), A(w), B(w))), v("i", 2)]),
+    ),
   "select.store": (w) =>
     filesOf(w).flatMap((f) => [
       raw("select", bits(w), [b.store(f, v("i", 2), A(w)), v("i", 2)]),
       raw("select", bits(w), [b.store(f, v("i", 2), A(w)), v("j", 2)]),
       raw("select", bits(w), [b.store(f, k(2, 1), A(w)), k(2, 2)]),
     ]),
-  "select.choice": (w) => filesOf(w).map((f) =>
-    raw("select", bits(w), [b.ite(p, b.store(f, v("i", 2), A(w)), f), v("j", 2)]),
-  ),
-  "store.beyond": (w) => filesOf(w).slice(1).map((f) => raw("store", f.sort, [f, k(2, 3), A(w)])),
+  "select.choice": (w) =>
+    filesOf(w).map((f) => raw("select", bits(w), [b.ite(p, b.store(f, v("i", 2), A(w)), f), v("j", 2)])),
+  "store.beyond": (w) =>
+    filesOf(w)
+      .slice(1)
+      .map((f) => raw("store", f.sort, [f, k(2, 3), A(w)])),
   "store.same": (w) => filesOf(w).map((f) => raw("store", f.sort, [f, v("i", 2), b.select(f, v("i", 2))])),
   "store.store": (w) =>
     filesOf(w).flatMap((f) => [
@@ -518,7 +567,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
         .map(({ n, s }) => read(b.write(m, A(w), n, v("x", 8 * n)), plus(A(w), d), s))
         .filter((t) => w >= 2 || t.bytes < 4);
     }),
-  "write.same": (w) => [put(memoryAt(w), A(w), 1, b.load(memoryAt(w), A(w), 1)), put(memoryAt(w), A(w), 2, b.load(memoryAt(w), A(w), 2))],
+  "write.same": (w) => [
+    put(memoryAt(w), A(w), 1, b.load(memoryAt(w), A(w), 1)),
+    put(memoryAt(w), A(w), 2, b.load(memoryAt(w), A(w), 2)),
+  ],
   "write.write": (w) =>
     [0, 1, 2, 3].flatMap((d) =>
       [1, 2, 4]

@@ -56,7 +56,13 @@ export function both(op: Op, sort: Sort, args: readonly Pair[], payload: Payload
     args.map((a) => a.raw),
     payload,
   );
-  return { raw: plain, built: build.rebuild(plain, args.map((a) => a.built)) };
+  return {
+    raw: plain,
+    built: build.rebuild(
+      plain,
+      args.map((a) => a.built),
+    ),
+  };
 }
 
 const ACCESSES: readonly Access[] = ["fetch", "load", "store"];
@@ -105,7 +111,8 @@ export class TermGenerator {
       if (r.below(3) === 0) return same(build.constant(sort.width, r.bits(sort.width)));
       return same(build.variable(`${r.pick(["a", "b", "c"])}${sort.width}`, sort));
     }
-    if (sort.kind === "bool") return same(r.below(8) === 0 ? build.bool(r.below(2) === 0) : build.variable(r.pick(["p", "q"]), BOOL));
+    if (sort.kind === "bool")
+      return same(r.below(8) === 0 ? build.bool(r.below(2) === 0) : build.variable(r.pick(["p", "q"]), BOOL));
     if (sort.kind === "file") return same(build.variable(`f${sort.count}.${sort.element}`, sort));
     return same(build.variable("m", sort));
   }
@@ -129,7 +136,23 @@ export class TermGenerator {
 
   private bool(depth: number): Pair {
     const r = this.random;
-    const op = r.pick(["not", "and", "or", "eq", "iff", "ite", "ult", "slt", "eq", "ult", "slt", "ule", "sle", "leaf", "accessible"] as const);
+    const op = r.pick([
+      "not",
+      "and",
+      "or",
+      "eq",
+      "iff",
+      "ite",
+      "ult",
+      "slt",
+      "eq",
+      "ult",
+      "slt",
+      "ule",
+      "sle",
+      "leaf",
+      "accessible",
+    ] as const);
     switch (op) {
       case "leaf":
         return this.leaf(BOOL);
@@ -149,7 +172,10 @@ export class TermGenerator {
       }
       default: {
         const width = bits(this.width());
-        const pair = both(op === "ule" || op === "sle" ? op : op, BOOL, [this.term(width, depth), this.term(width, depth)]);
+        const pair = both(op === "ule" || op === "sle" ? op : op, BOOL, [
+          this.term(width, depth),
+          this.term(width, depth),
+        ]);
         return pair;
       }
     }
@@ -159,8 +185,33 @@ export class TermGenerator {
     const r = this.random;
     const sort = bits(width);
     const op = r.pick([
-      "bvnot", "bvand", "bvor", "bvxor", "add", "add", "mul", "udiv", "urem", "sdiv", "srem", "shl", "lshr", "ashr",
-      "concat", "concat", "extract", "extract", "zext", "sext", "ite", "ite", "select", "load", "apply", "leaf", "neg",
+      "bvnot",
+      "bvand",
+      "bvor",
+      "bvxor",
+      "add",
+      "add",
+      "mul",
+      "udiv",
+      "urem",
+      "sdiv",
+      "srem",
+      "shl",
+      "lshr",
+      "ashr",
+      "concat",
+      "concat",
+      "extract",
+      "extract",
+      "zext",
+      "sext",
+      "ite",
+      "ite",
+      "select",
+      "load",
+      "apply",
+      "leaf",
+      "neg",
     ] as const);
     switch (op) {
       case "leaf":

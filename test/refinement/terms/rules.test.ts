@@ -53,10 +53,12 @@ describe("a wrong rule is refused", () => {
       },
     };
     const example: Example = (w) => [intern("slt", BOOL, [a(w), constant(w, 1n)])];
-    expect(verify("slt", wrong, example)).toEqual([
-      expect.stringContaining("a1 <s 1'b1 became true; with a1 = 0: 0 became 1"),
-      expect.stringContaining("a1 = 1"),
-    ].slice(0, 1));
+    expect(verify("slt", wrong, example)).toEqual(
+      [
+        expect.stringContaining("a1 <s 1'b1 became true; with a1 = 0: 0 became 1"),
+        expect.stringContaining("a1 = 1"),
+      ].slice(0, 1),
+    );
   });
 
   test.runIf(z3Available())("that is wrong only at large widths", () => {

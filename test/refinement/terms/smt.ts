@@ -24,12 +24,22 @@ function sortText(sort: Sort): string {
   }
 }
 
-const SAME_NAME = new Set([
-  "not", "and", "or", "ite", "concat", "bvnot", "bvand", "bvor", "bvxor",
-]);
+const SAME_NAME = new Set(["not", "and", "or", "ite", "concat", "bvnot", "bvand", "bvor", "bvxor"]);
 const RENAMED: Readonly<Record<string, string>> = {
-  eq: "=", ult: "bvult", ule: "bvule", slt: "bvslt", sle: "bvsle", add: "bvadd", mul: "bvmul", udiv: "bvudiv",
-  urem: "bvurem", sdiv: "bvsdiv", srem: "bvsrem", shl: "bvshl", lshr: "bvlshr", ashr: "bvashr",
+  eq: "=",
+  ult: "bvult",
+  ule: "bvule",
+  slt: "bvslt",
+  sle: "bvsle",
+  add: "bvadd",
+  mul: "bvmul",
+  udiv: "bvudiv",
+  urem: "bvurem",
+  sdiv: "bvsdiv",
+  srem: "bvsrem",
+  shl: "bvshl",
+  lshr: "bvlshr",
+  ashr: "bvashr",
 };
 
 function literal(value: bigint, width: number): string {
@@ -76,7 +86,10 @@ class Printer {
         return `(lambda ((|${t.name}| (_ BitVec ${sort.index}))) ${inner.whole(arg(t, 0))})`;
       }
       case "load": {
-        const bytes = Array.from({ length: t.bytes }, (_, i) => `(select ${a(0)} ${this.address(arg(t, 1), i)})`).reverse();
+        const bytes = Array.from(
+          { length: t.bytes },
+          (_, i) => `(select ${a(0)} ${this.address(arg(t, 1), i)})`,
+        ).reverse();
         return bytes.length === 1 ? `${bytes[0]}` : `(concat ${bytes.join(" ")})`;
       }
       case "write": {
@@ -86,7 +99,9 @@ class Printer {
         return memory;
       }
       case "accessible": {
-        const parts = Array.from({ length: t.bytes }, (_, i) => this.permission(t, arg(t, 0), this.address(arg(t, 1), i)));
+        const parts = Array.from({ length: t.bytes }, (_, i) =>
+          this.permission(t, arg(t, 0), this.address(arg(t, 1), i)),
+        );
         return parts.length === 1 ? `${parts[0]}` : `(and ${parts.join(" ")})`;
       }
       default:
@@ -109,7 +124,9 @@ class Printer {
   }
 
   private address(t: Term, offset: number): string {
-    return offset === 0 ? this.text(t) : `(bvadd ${this.text(t)} ${literal(BigInt.asUintN(width(t), BigInt(offset)), width(t))})`;
+    return offset === 0
+      ? this.text(t)
+      : `(bvadd ${this.text(t)} ${literal(BigInt.asUintN(width(t), BigInt(offset)), width(t))})`;
   }
 
   whole(t: Term): string {

@@ -340,7 +340,7 @@ describe("extending", () => {
   });
 
   test("the same base with other parameters is a mistake", async () => {
-    expect(short(await mistakes(loadMachine("m.yaml", { files })))).toEqual(["3:64 E_EXTENDS"]);
+    expect(short(await mistakes(loadMachine("m.yaml", { files })))).toEqual(["3:63 E_EXTENDS"]);
   });
 
   test("a branch that parameters rule out is not checked", async () => {

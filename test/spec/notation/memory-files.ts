@@ -15,7 +15,8 @@ export function memoryFiles(files: Readonly<Record<string, string>>): Files {
     exists: async (path) => path in files,
     list: async (directory) => {
       const names = new Set<string>();
-      const prefix = directory === "." ? "" : `${directory}/`;
+      const folder = directory.replace(/^\//, "");
+      const prefix = folder === "." || folder === "" ? "" : `${folder}/`;
       for (const path of Object.keys(files)) {
         if (!path.startsWith(prefix)) continue;
         const [head, ...more] = path.slice(prefix.length).split("/");
@@ -23,7 +24,7 @@ export function memoryFiles(files: Readonly<Record<string, string>>): Files {
       }
       return [...names].sort();
     },
-    absolute: (path) => path,
+    absolute: (path) => (path === "." ? "/" : path.startsWith("/") ? path : `/${path}`),
     module: (path) => path,
   };
 }
