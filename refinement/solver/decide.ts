@@ -25,9 +25,9 @@ export interface DecideOptions {
 }
 
 /** After so many questions all lemmas are told that are left. */
-const PATIENT_ROUNDS = 12;
+const PATIENT_ROUNDS = 30;
 /** Corrections to an abstraction before the precise question is put. */
-const MAX_CORRECTIONS = 6;
+const MAX_CORRECTIONS = 24;
 /** The part of the time that the abstract question may take. */
 const ABSTRACT_SHARE = 0.7;
 
