@@ -48,8 +48,12 @@ export type Code =
   | "E_FAULT"
   | "E_EMULATOR";
 
+interface Found extends Diagnostic {
+  readonly code: Code;
+}
+
 export class Diagnostics {
-  private readonly found = new Map<string, Diagnostic>();
+  private readonly found = new Map<string, Found>();
   private readonly places = new Set<string>();
 
   report(code: Code, place: Place, message: string): void {
@@ -73,7 +77,7 @@ export class Diagnostics {
   }
 
   /** Ordered by file (as first met), line and column. */
-  list(): readonly Diagnostic[] {
+  list(): readonly Found[] {
     const files = [...new Set([...this.found.values()].map((d) => d.place.file))];
     return [...this.found.values()].sort(
       (a, b) =>

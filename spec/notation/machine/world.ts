@@ -55,6 +55,14 @@ export function buildWorld(definition: Definition, diagnostics: Diagnostics, bud
     knownConstants: new Map(),
     members: new Map(),
   };
+  for (const { name, place } of [...definition.constants, ...definition.state]) {
+    if (definition.parameters.has(name))
+      diagnostics.report("E_DUPLICATE", place, `\`${name}\` is a parameter already; choose another name`);
+  }
+  for (const { name, place } of definition.state) {
+    if (world.constants.has(name))
+      diagnostics.report("E_DUPLICATE", place, `\`${name}\` is a constant already; choose another name`);
+  }
   const at = (unit: Unit): Context => {
     const cx = newContext(world, diagnostics, unit, PURE, { budget });
     cx.withoutState = true;

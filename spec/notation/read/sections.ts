@@ -22,6 +22,22 @@ import type { Reader } from "./reader.js";
 
 const INSTRUCTION_KEYS = ["encoding", "assembly", "execute", "except", "where", "operands"] as const;
 
+/** Words that cannot be names. */
+const RESERVED: ReadonlySet<string> = new Set([
+  "let",
+  "var",
+  "if",
+  "else",
+  "for",
+  "in",
+  "raise",
+  "choose",
+  "match",
+  "true",
+  "false",
+  "_",
+]);
+
 export class Sections {
   private readonly reader: Reader;
   private readonly diagnostics: Diagnostics;
@@ -103,6 +119,10 @@ export class Sections {
   }
 
   private name(key: YamlScalar): boolean {
+    if (RESERVED.has(key.text)) {
+      this.diagnostics.report("E_SYNTAX", key.place, `\`${key.text}\` is a word of the notation; choose another name`);
+      return false;
+    }
     if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key.text)) return true;
     this.diagnostics.report(
       "E_SYNTAX",

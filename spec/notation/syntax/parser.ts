@@ -65,7 +65,7 @@ class NotationParser extends EmbeddedActionsParser {
   constructor() {
     super(T.tokenTypes, {
       recoveryEnabled: false,
-      maxLookahead: 3,
+      maxLookahead: 1,
       skipValidations: true,
       errorMessageProvider: {
         buildMismatchTokenMessage: ({ expected, actual }) => `expected ${describe(expected)}, found ${show(actual)}`,
@@ -753,18 +753,46 @@ function endOffset(text: string): number {
   return text.trimEnd().length;
 }
 
+/** Trees by text: the same files are read again and again, for each refinement and fault that names them. */
+class Memo<N> {
+  private readonly known = new Map<string, Parsed<N>>();
+  private readonly rule: (parser: NotationParser) => N;
+
+  constructor(rule: (parser: NotationParser) => N) {
+    this.rule = rule;
+  }
+
+  parse(text: string): Parsed<N> {
+    let parsed = this.known.get(text);
+    if (parsed === undefined) {
+      parsed = parse(text, this.rule);
+      if (this.known.size >= MAX_KNOWN) this.known.clear();
+      if (text.length <= MAX_KNOWN_TEXT) this.known.set(text, parsed);
+    }
+    return parsed;
+  }
+}
+
+const MAX_KNOWN = 4000;
+const MAX_KNOWN_TEXT = 10_000;
+
+const blocks = new Memo((p) => p.block());
+const types = new Memo((p) => p.type());
+const signatures = new Memo((p) => p.signature());
+const expressions = new Memo((p) => p.expression());
+
 export function parseBlock(text: string): Parsed<Block> {
-  return parse(text, (p) => p.block());
+  return blocks.parse(text);
 }
 
 export function parseType(text: string): Parsed<TypeNode> {
-  return parse(text, (p) => p.type());
+  return types.parse(text);
 }
 
 export function parseSignature(text: string): Parsed<Signature> {
-  return parse(text, (p) => p.signature());
+  return signatures.parse(text);
 }
 
 export function parseExpression(text: string): Parsed<Expression> {
-  return parse(text, (p) => p.expression());
+  return expressions.parse(text);
 }

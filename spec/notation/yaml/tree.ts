@@ -11,7 +11,7 @@ import {
   parseDocument,
 } from "yaml";
 import type { Place } from "../../../refinement/errors.js";
-import type { Diagnostics } from "../diagnostics.js";
+import { Diagnostics } from "../diagnostics.js";
 import { type ScalarStyle, scalarOffsets } from "./scalar-offsets.js";
 import { type Prepared, prepare } from "./signatures.js";
 import { Lines, type SourceText } from "./source-text.js";
@@ -74,6 +74,24 @@ export function kindOf(node: Yaml): string {
 
 /** The tree of a file, or undefined if it is no YAML; what is wrong goes to `diagnostics`. */
 export function readYaml(file: string, text: string, diagnostics: Diagnostics): Yaml | undefined {
+  const key = `${file}\0${text}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const found = new Diagnostics();
+  const tree = parseYaml(file, text, found);
+  for (const { code, place, message } of found.list()) diagnostics.report(code, place, message);
+  if (found.count === 0 && tree !== undefined) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(key, tree);
+  }
+  return tree;
+}
+
+/** Trees without a mistake, by file and text. */
+const known = new Map<string, Yaml>();
+const MAX_KNOWN = 64;
+
+function parseYaml(file: string, text: string, diagnostics: Diagnostics): Yaml | undefined {
   const lines = new Lines(file, text);
   const start = lines.place(0);
   if (text.length > MAX_TEXT) {

@@ -61,6 +61,15 @@ describe("every code is documented and has its file", () => {
       expect(docs).toMatch(new RegExp(`^#+ ${code}\\b`, "m"));
     });
   }
+  test("codes of other files", () => {
+    for (const folder of ["refinement", "properties", "cli", "impl"]) {
+      for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+        if (!path.endsWith(".ts")) continue;
+        for (const [code] of readFileSync(join(folder, path), "utf8").matchAll(/"E_[A-Z]+"/g))
+          expect(docs, `${folder}/${path}`).toMatch(new RegExp(`^#+ ${code.slice(1, -1)}\\b`, "m"));
+      }
+    }
+  });
   test("no other code is used in the sources", () => {
     const used = new Set<string>();
     for (const path of readdirSync("spec/notation", { recursive: true, encoding: "utf8" })) {

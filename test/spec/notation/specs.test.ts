@@ -3,7 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../../refinement/errors.js";
+import { Diagnostics } from "../../../spec/notation/diagnostics.js";
 import { loadMachine, loadRefinement } from "../../../spec/notation/index.js";
+import { type FileKind, validate } from "../../../spec/notation/schema/validate.js";
+import { readYaml } from "../../../spec/notation/yaml/tree.js";
 
 function yamlFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -24,7 +27,15 @@ async function problems(loading: Promise<unknown>): Promise<string> {
   }
 }
 
-const files = [...yamlFiles("spec"), ...yamlFiles("impl")];
+/** What the published schema has against a file. */
+function formProblems(kind: FileKind, file: string, text: string): readonly unknown[] {
+  const diagnostics = new Diagnostics();
+  const root = readYaml(file, text, diagnostics);
+  if (root !== undefined) validate(kind, root, diagnostics);
+  return diagnostics.list();
+}
+
+const files = ["spec", "impl", "templates", "test/properties"].flatMap(yamlFiles);
 
 describe("the project's files", () => {
   test("there are some", () => {
@@ -34,6 +45,9 @@ describe("the project's files", () => {
   for (const file of files) {
     test(file, { timeout: 60_000 }, async () => {
       const text = readFileSync(file, "utf8");
+      const kind = /^(machine|refinement|stack):/m.exec(text)?.[1];
+      if (kind === "machine" || kind === "refinement" || kind === "stack")
+        expect(formProblems(kind, file, text)).toEqual([]);
       if (/^refinement:/m.test(text)) {
         expect(await problems(loadRefinement(file))).toBe("");
         const refinement = await loadRefinement(file);

@@ -1,0 +1,42 @@
+/** The machines that docs/notation.md shows are machines. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { BUILT_IN } from "../../../spec/notation/elaborate/built-in.js";
+import { MACHINE_KEYS } from "../../../spec/notation/read/machine-file.js";
+import { REFINEMENT_KEYS } from "../../../spec/notation/refinement/file.js";
+import { machineOf, refinementOf } from "./memory-files.js";
+
+const docs = readFileSync("docs/notation.md", "utf8");
+const shown = [...docs.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map((m) => m[1] ?? "");
+
+const HOST = `machine: buffer
+state: { n: bits(8), limit: bits(8), down: bool, pending: bool, by: bits(4), over: bool }
+functions:
+  "commit()": |
+    if pending { n = n + zext(by) }
+    pending = false
+transitions:
+  "put(by: bits(4))": { guard: "!pending", effect: pending = true }
+  settle: { guard: pending, effect: commit() }
+  reset: { effect: n = 0; down = false }
+`;
+
+test("the machines and the refinement shown", async () => {
+  expect(shown).toHaveLength(3);
+  const [counter = "", little = "", buffered = ""] = shown;
+  expect((await machineOf(counter)).transitions.map((t) => t.name)).toEqual(["count", "reset"]);
+  expect((await machineOf(little)).transitions.map((t) => t.name)).toEqual([
+    "add",
+    "load",
+    "beqz",
+    "fetch_fault",
+    "illegal",
+  ]);
+  const loaded = await refinementOf({ "refinement.yaml": buffered, "counter.yaml": counter, "buffer.yaml": HOST });
+  expect(loaded.name).toBe("buffered");
+});
+
+test("every key and built-in function is described", () => {
+  for (const key of [...MACHINE_KEYS, ...REFINEMENT_KEYS]) expect(docs).toMatch(new RegExp(`\`${key}\``));
+  for (const name of BUILT_IN) expect(docs).toMatch(new RegExp(`\`${name}\\(`));
+});
