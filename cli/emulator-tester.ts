@@ -16,3 +16,5 @@ export const testEmulator: EmulatorTester = async (refinement, options) => {
   });
   return "missing" in tested ? tested : tested.results;
 };
+
+export { emulatorIdentity } from "../properties/emulator.js";

@@ -19,7 +19,8 @@ export function renderRefinement(report: RefinementReport, colors: Colors): stri
   return [
     head,
     ...verdictTable(report.obligations, colors).map((line) => `  ${line}`),
-    ...report.obligations.filter((o) => !isGood(o.verdict)).map((o) => `  ${problem(o, colors)}`),
+    ...problems(report.obligations, colors).map((line) => `  ${line}`),
+    ...covered(report.obligations).map((line) => `  ${dim("tests ran")} ${line}`),
     ...(report.assumptions.length === 0
       ? [dim("  assumes nothing")]
       : report.assumptions.map((text) => `  ${dim("assumes")} ${text}`)),
@@ -36,6 +37,11 @@ function verdictTable(obligations: readonly ObligationReport[], colors: Colors):
   });
   const totals = methods.map((method) => colors.dim(total(obligations.filter((o) => o.method === method))));
   return table([["obligation", ...methods].map(colors.dim), ...rows, ["", ...totals]]);
+}
+
+/** What the tests executed, each once: a test has one coverage for all that it judges. */
+function covered(obligations: readonly ObligationReport[]): string[] {
+  return [...new Set(obligations.flatMap((o) => (o.coverage === undefined ? [] : [o.coverage])))];
 }
 
 /** `commute/cycle/addi` → `commute`; the obligations of a black box by program and instruction likewise. */
@@ -58,9 +64,12 @@ function cell(members: readonly ObligationReport[], colors: Colors): string {
 
 /** What a method did as a whole: `33 in 12 s`, `6,144 states in 1.1 s`, `4,000 cases in 11 s`. */
 function total(members: readonly ObligationReport[]): string {
-  const counts = members.flatMap((o) => (o.count === undefined ? [] : [o.count]));
-  const [unit] = members.flatMap((o) => (o.count === undefined ? [] : [o.by]));
-  const amount = unit === undefined ? `${members.length}` : `${Math.max(...counts).toLocaleString("en-US")} ${unit}`;
+  const counts = members.map((o) => o.count ?? 0);
+  const unit = members.find((o) => o.count !== undefined)?.by;
+  // The states of an exploration and the runs of a host judge all obligations at once; a black box is asked for each.
+  const areShared = members.some((o) => o.method === "explore" || o.name.endsWith("/*"));
+  const count = areShared ? Math.max(...counts) : counts.reduce((sum, n) => sum + n, 0);
+  const amount = unit === undefined ? `${members.length}` : `${count.toLocaleString("en-US")} ${unit}`;
   return `${amount} in ${duration(members.reduce((sum, o) => sum + o.ms, 0) / 1000)}`;
 }
 
@@ -78,10 +87,26 @@ function conclusion(report: RefinementReport, colors: Colors): string {
   return `${colors.bold(colorOf(colors, verdict)(verdict))}: ${what}${from}`;
 }
 
-function problem(o: ObligationReport, colors: Colors): string {
-  const saved = o.counterexample === undefined ? "" : colors.dim(` → ${o.counterexample}`);
-  const reason = o.reason === undefined ? "" : `: ${o.reason}`;
-  return `${colorOf(colors, o.verdict)(o.verdict)} ${o.name} (${o.method}, ${o.by})${reason}${saved}`;
+/** So many names are listed where many obligations have the same trouble. */
+const NAMED = 6;
+
+/** A line for each obligation that is not well; one for all that are so for the same reason. */
+function problems(obligations: readonly ObligationReport[], colors: Colors): string[] {
+  const groups = new Map<string, ObligationReport[]>();
+  for (const o of obligations.filter((each) => !isGood(each.verdict))) {
+    const key = JSON.stringify([o.verdict, o.method, o.by, o.reason, o.counterexample]);
+    groups.set(key, [...(groups.get(key) ?? []), o]);
+  }
+  return [...groups.values()].flatMap((members) => {
+    const [first] = members;
+    if (first === undefined) return [];
+    const { verdict, method, by, reason, counterexample } = first;
+    const names = members.slice(0, NAMED).map((o) => o.name);
+    const more = members.length > NAMED ? ` and ${members.length - NAMED} more` : "";
+    const why = reason === undefined || reason === by ? "" : `: ${reason}`;
+    const saved = counterexample === undefined ? "" : colors.dim(` → ${counterexample}`);
+    return [`${colorOf(colors, verdict)(verdict)} ${names.join(", ")}${more} (${method}, ${by})${why}${saved}`];
+  });
 }
 
 function count<K extends string>(names: readonly K[]): [K, number][] {

@@ -4,7 +4,7 @@ import { compiledModule } from "../refinement/module-url.js";
 
 export function testers(): Testers {
   return {
-    machine: compiledModule("../properties/lockstep.js", import.meta.url).href,
+    machine: compiledModule("./machine-tester.js", import.meta.url).href,
     emulator: compiledModule("./emulator-tester.js", import.meta.url).href,
   };
 }

@@ -47,6 +47,8 @@ const STARTS = 8;
 /** Different causes are looked for until so many are found; so many of them of one host transition and variable. */
 const MOST_CAUSES = 5;
 const MOST_ALIKE = 2;
+/** So often the reference looks at what compiled code suspects of being the same. */
+const MOST_SUSPICIONS = 30;
 /** Runs spent on making one failing case small. */
 const SHRINKS = 1500;
 /** Every so many starts one is an initial state of the host, where γ gives the others. */
@@ -55,8 +57,8 @@ const INITIAL_EVERY = 4;
 const INITIAL_TRIES = 40;
 const YIELD_MS = 50;
 /** Cases where they run at speed, and how many of them the reference runs, whatever compiled code would say. */
-const SIEVED_CASES = 6000;
-const REFERENCE_RUNS = 100;
+const SIEVED_CASES = 8000;
+const REFERENCE_RUNS = 240;
 
 export async function testRefinement(refinement: MachineRefinement, options: TestOptions): Promise<TestResult[]> {
   const campaign = new Campaign(refinement, options);
@@ -89,6 +91,7 @@ class Campaign {
   private readonly programs: Drawn<Program> | undefined;
   private readonly coverage: CoverageCounter;
   private readonly found = new Map<string, Counterexample>();
+  private readonly suspicions = new Map<string, number>();
   private readonly begun: Record<Origin, number> = { guest: 0, host: 0 };
   private readonly referenceEvery: number;
   /** The guest has choices: what looks wrong with one of them may be right with another. */
@@ -168,7 +171,7 @@ class Campaign {
     const sieved = this.cases.sieve(drawn);
     if (sieved === undefined) return this.byReference(drawn);
     if (sieved === "elsewhere") return undefined;
-    if (!sieved.suspicious) {
+    if (sieved.suspicion === undefined || !this.worthwhile(sieved.suspicion)) {
       this.coverage.atSpeed(sieved);
       return FINE;
     }
@@ -179,6 +182,13 @@ class Campaign {
       );
     }
     return outcome;
+  }
+
+  /** A suspicion that has come up often, and been explained, is followed no further. */
+  private worthwhile(suspicion: string): boolean {
+    const before = this.suspicions.get(suspicion) ?? 0;
+    this.suspicions.set(suspicion, before + 1);
+    return before < MOST_SUSPICIONS;
   }
 
   private originOf(number: number): Origin {
@@ -202,7 +212,7 @@ class Campaign {
     let limits: Limits = { hostSteps: failure.schedule.length, guestSteps: Number.MAX_SAFE_INTEGER };
     const again = (candidate: Case): Failure | undefined => {
       const sieved = failure.schedule.length === 0 ? undefined : this.cases.sieve(candidate, limits.hostSteps);
-      if (sieved === "elsewhere" || sieved?.suspicious === false) return undefined;
+      if (sieved === "elsewhere" || (sieved !== undefined && sieved.suspicion === undefined)) return undefined;
       return this.cases
         .run(candidate, new CoverageCounter(this.refinement), limits)
         ?.failures.find((f) => causeOf(f) === key);

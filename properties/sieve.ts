@@ -10,8 +10,8 @@ import type { MachineRefinement } from "../refinement/refinement.js";
 import { eventsOf, type Schedulable, type Schedule } from "./schedule.js";
 
 export interface Sieved {
-  /** Something is wrong, at the last of the host steps. */
-  readonly suspicious: boolean;
+  /** What seems wrong at the last of the host steps: equal for what is likely one bug. */
+  readonly suspicion: string | undefined;
   readonly hostSteps: number;
   readonly guestSteps: number;
 }
@@ -46,7 +46,8 @@ export class Sieve {
   run(host: State, schedule: Schedule, mostHostSteps: number): Sieved {
     this.lockstep.load(host);
     const events = eventsOf(this.schedulable, schedule).slice(0, MOST_EVENTS);
-    const { reason, hostSteps, guestSteps } = this.lockstep.runAuto(mostHostSteps, events);
-    return { suspicious: reason === "violation", hostSteps, guestSteps };
+    const { violation, last, hostSteps, guestSteps } = this.lockstep.runAuto(mostHostSteps, events);
+    const suspicion = violation === undefined ? undefined : `${violation.kind}/${last} ${violation.what}`;
+    return { suspicion, hostSteps, guestSteps };
   }
 }

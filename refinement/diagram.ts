@@ -41,8 +41,6 @@ export interface Part {
   readonly hypotheses: readonly Term[];
   readonly goals: readonly Goal[];
   readonly choices: readonly Choice[];
-  /** Variables on which all else depends: the word that the guest fetches. A proof by cases begins with what they are. */
-  readonly focus?: readonly Term[];
 }
 
 export type ObligationKind = "initial" | "invariant" | "commute" | "progress" | "materialize" | "inverse";
@@ -63,7 +61,7 @@ export interface Obligation {
  * hold: they stand for one another when the guest takes its steps.
  */
 export type Cut = ReadonlyMap<Term, Term>;
-export type CutUnder = (hypotheses: readonly Term[]) => Cut;
+export type CutUnder = (hypotheses: readonly Term[], first: Transition | undefined) => Cut;
 
 const NO_CUT: CutUnder = () => new Map();
 
@@ -292,15 +290,15 @@ class Diagram {
     let run: GuestRun = { state: a, goals: [], choices: [] };
     const known = [...hypotheses];
     if (step?.kind === "any") {
-      const inCut = cut(hypotheses);
-      const read = inCut.size === 0 ? this.at(a) : reader(this.guest, a, inCut);
-      if (first === undefined) {
-        const guards = ownTransitions(this.guest).map((g) => read(g.guard));
+      const g = first === undefined ? undefined : transitionNamed(this.guest, first);
+      const equal = cut(hypotheses, g);
+      const read = equal.size === 0 ? this.at(a) : reader(this.guest, a, equal);
+      if (g === undefined) {
+        const guards = ownTransitions(this.guest).map((own) => read(own.guard));
         return { hypotheses, goals: [holds("enabled", or(...guards))], choices: [] };
       }
-      const g = transitionNamed(this.guest, first);
       known.push(read(g.guard));
-      run = this.take(run, g, [], step, 0, inCut);
+      run = this.take(run, g, [], step, 0, equal);
     } else if (step !== undefined) {
       run = this.step(run, step, 0);
     }

@@ -5,7 +5,7 @@ import type { CampaignEvent } from "../../refinement/campaign/events.js";
 import type { CampaignOptions } from "../../refinement/campaign/options.js";
 import type { Finding, RefinementReport, Report } from "../../refinement/campaign/report.js";
 import { unreachable, UserError } from "../../refinement/errors.js";
-import { exitCode, isGood, type Method } from "../../refinement/verdict.js";
+import { exitCode, isGood, type Method, type VerdictName } from "../../refinement/verdict.js";
 import { readDefinition, record } from "../definition.js";
 import { INTERRUPTED } from "../exit.js";
 import { keepVerdict } from "../last-verdict.js";
@@ -192,34 +192,45 @@ function nothingChosen({ only, mode }: CheckOptions): string {
 /** Shows how far the run is, and what is not well as soon as it is known. */
 function follow(out: Output): (event: CampaignEvent) => void {
   let [done, total] = [0, 0];
-  let running = "";
-  // What long tasks have done of themselves counts too.
-  const parts = new Map<string, number>();
+  const verdicts = new Map<VerdictName, number>();
+  // What is running, oldest first, with how far it is.
+  const running = new Map<string, { readonly label: string; readonly part: number }>();
   const show = () => {
-    const sum = [...parts.values()].reduce((a, b) => a + b, 0);
-    out.progress.update({ done: Math.min(total, done + sum), total, running });
+    const parts = [...running.values()].reduce((sum, { part }) => sum + part, 0);
+    const [oldest] = running.values();
+    const found = [...verdicts].map(([name, n]) => `${n} ${name}`).join(", ");
+    out.progress.update({ done: Math.min(total, done + parts), total, found, running: oldest?.label ?? "" });
   };
   return (event) => {
     switch (event.kind) {
       case "planned":
         [done, total] = [event.done, event.total];
         return show();
-      case "started":
-        running = `${event.refinement} ${event.task} (${event.method})`;
+      case "started": {
+        const { refinement, task, method } = event;
+        running.set(`${refinement} ${task} ${method}`, { label: `${refinement} ${task} (${method})`, part: 0 });
         return show();
+      }
       case "progress": {
-        running = `${event.refinement} ${event.task} (${event.method} ${event.part}/${event.of})`;
-        parts.set(`${event.refinement} ${event.method}`, event.of === 0 ? 0 : event.part / event.of);
+        const { refinement, task, method, part, of } = event;
+        const label = `${refinement} ${task} (${method} ${part}/${of})`;
+        running.set(`${refinement} ${task} ${method}`, { label, part: of === 0 ? 0 : part / of });
         return show();
       }
       case "settled": {
-        const { name, verdict, method, by } = event.obligation;
+        const { refinement, obligation } = event;
+        const { name, verdict, method, by } = obligation;
         [done, total] = [event.done, event.total];
-        if (method !== "prove") parts.delete(`${event.refinement} ${method}`);
-        if (!isGood(verdict))
-          out.note(`${colorOf(out.noteColors, verdict)(verdict)} ${event.refinement} ${name} (${method}, ${by})`);
+        verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
+        if (!isGood(verdict)) {
+          out.note(`${colorOf(out.noteColors, verdict)(verdict)} ${refinement} ${name} (${method}, ${by})`);
+        }
         return show();
       }
+      case "ended":
+        [done, total] = [event.done, event.total];
+        running.delete(`${event.refinement} ${event.task} ${event.method}`);
+        return show();
       case "skipped":
         return show();
       case "warning":

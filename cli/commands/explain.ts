@@ -24,7 +24,6 @@ Examples:
 
 async function explain(name: string, out: Output): Promise<number> {
   const refinement = await refinementNamed(name);
-  const { obligations } = await import("../../refinement/diagram.js");
   const written = await readDefinition(refinement.file);
   const explanation = {
     version: 1,
@@ -41,7 +40,7 @@ async function explain(name: string, out: Output): Promise<number> {
     steps: strings(written["steps"]),
     rank: text(written["rank"]),
     materialize: refinement.form === "machine" ? refinement.materialize.map((point) => point.name) : [],
-    obligations: refinement.form === "machine" ? obligations(refinement).map((o) => o.name) : [],
+    obligations: await obligationsOf(refinement),
     assumptions: refinement.assumptions.map((a) => a.text),
     faults: refinement.faults.map(({ name, title, source, obligation, variable, materialization }) => ({
       name,
@@ -106,11 +105,14 @@ function render(e: Explanation, out: Output): void {
 function families(obligations: readonly string[]): string[] {
   const members = new Map<string, string[]>();
   for (const name of obligations) {
-    const [kind = "", transition = "", instruction] = name.split("/");
-    const family = transition === "" ? kind : `${kind}/${transition}`;
-    members.set(family, [...(members.get(family) ?? []), ...(instruction === undefined ? [] : [instruction])]);
+    const cut = name.lastIndexOf("/");
+    const family = name.slice(0, Math.max(0, cut));
+    members.set(family, [...(members.get(family) ?? []), name.slice(cut + 1)]);
   }
-  return [...members].map(([family, of]) => (of.length === 0 ? family : `${family}/{${of.join(", ")}}`));
+  return [...members].flatMap(([family, of]) => {
+    if (family === "") return of;
+    return of.length === 1 ? of.map((name) => `${family}/${name}`) : [`${family}/{${of.join(", ")}}`];
+  });
 }
 
 function formula(name: string, body: string): string[] {
@@ -123,6 +125,20 @@ function strings(value: unknown): Readonly<Record<string, string>> {
   if (typeof value === "string") return { I: value.trim() };
   const entries: Definition = record(value);
   return Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, text(entry)]));
+}
+
+/** Of a black box, those about single instructions; those about programs are found when it is run. */
+async function obligationsOf(refinement: Refinement): Promise<readonly string[]> {
+  switch (refinement.form) {
+    case "machine": {
+      const { obligations } = await import("../../refinement/diagram.js");
+      return obligations(refinement).map((o) => o.name);
+    }
+    case "emulator":
+      return refinement.guest.transitions.map((t) => `commute/${t.name}`);
+    default:
+      return unreachable(refinement);
+  }
 }
 
 function hostOf(refinement: Refinement): string {

@@ -1,6 +1,6 @@
 import type { Random } from "fast-check";
 import { unreachable } from "../../refinement/errors.js";
-import type { Machine, StateVariable } from "../../refinement/machine.js";
+import type { FileType, Machine, StateVariable } from "../../refinement/machine.js";
 import { FileValue, MemoryValue, type Value } from "../../refinement/terms/value.js";
 import { type Anatomy, anatomyOf } from "../anatomy.js";
 import { addressOf, capacity } from "../program.js";
@@ -8,7 +8,7 @@ import { oneIn, pick } from "../random.js";
 import type { Inaccessible, Start } from "../start.js";
 import { Drawn } from "./drawn.js";
 import { permissions } from "./permissions.js";
-import { values } from "./values.js";
+import { extremes, values } from "./values.js";
 
 export interface StatesOptions {
   /** Instructions of the program that will lie at the program counter: registers point into it now and then. */
@@ -34,8 +34,12 @@ interface Layout {
 const REGION_BEFORE = 16;
 const REGION_BYTES = 48;
 const PAGE_BITS = 12;
-/** Out of a hundred registers so many hold addresses and other values of the case, beside those that `values` takes of it. */
+/** Out of a hundred registers so many repeat an earlier one, */
+const REPEATED = 15;
+/** and so many hold addresses and other values of the case, beside those that `values` takes of it. */
 const POOLED = 25;
+/** One start in so many has hardly anything but extremes in its registers. */
+const EXTREME_ONE_IN = 3;
 
 class StatesArbitrary extends Drawn<Start> {
   private readonly machine: Machine;
@@ -55,10 +59,11 @@ class StatesArbitrary extends Drawn<Start> {
   override draw(random: Random): Start {
     const layout = this.layout(random);
     const pool = this.pool(random, layout);
+    const extreme = oneIn(random, EXTREME_ONE_IN);
     const state = new Map<string, Value>();
     const inaccessible: Inaccessible[] = [];
     for (const v of this.machine.variables) {
-      state.set(v.name, this.value(random, v, layout, pool));
+      state.set(v.name, this.value(random, v, layout, pool, extreme));
     }
     const data = [...layout.data, ...likelyBases(state)];
     for (const { name, sort } of this.machine.variables) {
@@ -110,7 +115,7 @@ class StatesArbitrary extends Drawn<Start> {
     return pool;
   }
 
-  private value(random: Random, v: StateVariable, layout: Layout, pool: readonly bigint[]): Value {
+  private value(random: Random, v: StateVariable, layout: Layout, pool: readonly bigint[], extreme: boolean): Value {
     if (v.implicit) return 0n;
     if (v === this.anatomy?.programCounter) return layout.counter;
     switch (v.type.kind) {
@@ -118,19 +123,8 @@ class StatesArbitrary extends Drawn<Start> {
       case "bool":
       case "enum":
         return values(v.type, pool).draw(random);
-      case "file": {
-        const element = values(v.type.element, pool);
-        const end = 1n << BigInt(v.type.element.kind === "bits" ? v.type.element.width : 0);
-        const fitting = pool.filter((value) => value >= 0n && value < end);
-        const elements: bigint[] = [];
-        for (let i = 0; i < v.type.count; i++) {
-          const chance = random.nextInt(0, 99);
-          const repeated =
-            chance < 15 ? pick(random, elements) : chance < 15 + POOLED ? pick(random, fitting) : undefined;
-          elements.push(v.fixed.get(i) ?? repeated ?? element.draw(random));
-        }
-        return new FileValue(elements);
-      }
+      case "file":
+        return file(random, v, v.type, pool, extreme);
       case "memory":
         return filled(random, v.type.address, layout.data, pool);
       default:
@@ -164,6 +158,21 @@ class StatesArbitrary extends Drawn<Start> {
     }
     return size;
   }
+}
+
+function file(random: Random, v: StateVariable, type: FileType, pool: readonly bigint[], extreme: boolean): FileValue {
+  const element = values(type.element, pool);
+  const width = type.element.kind === "bits" ? type.element.width : 0;
+  const fitting = pool.filter((value) => value >= 0n && value >> BigInt(width) === 0n);
+  const corners = extreme && width > 1 ? extremes(width) : [];
+  const elements: bigint[] = [];
+  for (let i = 0; i < type.count; i++) {
+    const chance = random.nextInt(0, 99);
+    const likely =
+      chance < REPEATED ? elements : corners.length > 0 ? corners : chance < REPEATED + POOLED ? fitting : [];
+    elements.push(v.fixed.get(i) ?? pick(random, likely) ?? element.draw(random));
+  }
+  return new FileValue(elements);
 }
 
 /** Contents of the registers that `operands` prefers. */

@@ -26,6 +26,13 @@ export function values(type: ScalarType, pool: readonly bigint[] = []): Drawn<bi
   }
 }
 
+/** The extreme values of a width, those of 32 bits included in a wider one: where a pair of operands overflows. */
+export function extremes(width: number): readonly bigint[] {
+  const sign = 1n << BigInt(width - 1);
+  const own = [0n, 1n, 2n * sign - 1n, sign, sign - 1n];
+  return width > 32 ? [...own, 2n * sign - 0x8000_0000n, 0x7fff_ffffn, 0xffff_ffffn] : own;
+}
+
 class ValuesArbitrary extends Drawn<bigint> {
   private readonly width: number;
   /** Values are below it. */

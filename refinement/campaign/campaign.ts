@@ -154,6 +154,8 @@ class Campaign {
     this.done++;
     await this.remember(planned, ending);
     this.announce(planned, ending);
+    const [done, total] = [this.done, this.planned.length];
+    this.listener({ kind: "ended", refinement: refinement.name, task: about, method, done, total });
   }
 
   /** Undefined where the run was stopped. A task whose worker died is given to another one once. */

@@ -16,6 +16,7 @@ import type { Context } from "./context.js";
 import { provePart } from "./prove.js";
 import { Recording } from "./recording.js";
 import type { Settled } from "./report.js";
+import { Sweeper } from "./sweep.js";
 import { contradictory, vacuity } from "./vacuity.js";
 
 export interface DischargeOptions {
@@ -52,6 +53,7 @@ export class Discharger {
   readonly refinement: MachineRefinement;
   readonly obligations: readonly Obligation[];
   private readonly context: Context;
+  private readonly sweeper: Sweeper;
 
   constructor(refinement: MachineRefinement, options: DischargeOptions, solvers: Solvers) {
     this.refinement = refinement;
@@ -67,6 +69,7 @@ export class Discharger {
       date: options.date,
       solver: () => solvers.get(),
     };
+    this.sweeper = new Sweeper(this.context, this.obligations);
   }
 
   async discharge(obligation: Obligation): Promise<Settled> {
@@ -81,11 +84,12 @@ export class Discharger {
   private async verdict(obligation: Obligation): Promise<Verdict> {
     const { context, refinement } = this;
     if (obligation.unsupported !== undefined) return { verdict: "unsupported", what: obligation.unsupported };
-    const possible = obligation.parts().filter((part) => !contradictory(part));
-    let by = "rewrite";
+    const cuts = await this.sweeper.cuts(obligation);
+    const possible = obligation.parts(cuts?.under).filter((part) => !contradictory(part));
+    let by = cuts?.by ?? "rewrite";
     let undecided: Verdict | undefined;
     for (const part of possible) {
-      const outcome = await provePart(context, obligation, part);
+      const outcome = await provePart(context, obligation, part, cuts?.names(part));
       switch (outcome.kind) {
         case "refuted":
           return { verdict: "refuted", by: outcome.by, counterexample: outcome.counterexample };

@@ -22,5 +22,14 @@ export type CampaignEvent =
       readonly done: number;
       readonly total: number;
     }
+  /** A task is over, whether or not it settled anything worth telling. */
+  | {
+      readonly kind: "ended";
+      readonly refinement: string;
+      readonly task: string;
+      readonly method: Method;
+      readonly done: number;
+      readonly total: number;
+    }
   | { readonly kind: "skipped"; readonly refinement: string; readonly missing: readonly Missing[] }
   | { readonly kind: "warning"; readonly message: string };

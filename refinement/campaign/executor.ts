@@ -182,7 +182,9 @@ function gathered(results: readonly TesterResult[], ms: number): Reply {
     const counterexamples = verdicts.flatMap((v) => (v.verdict === "refuted" ? [v.counterexample] : []));
     const verdict: Verdict = verdicts.find((v) => v.verdict === "refuted") ??
       verdicts[0] ?? { verdict: "unknown", by: "cases", reason: "the tester said nothing" };
-    return { obligation, method: "test", verdict, more: counterexamples.slice(1), ms: ms / names.length };
+    const coverage = results.find((r) => r.name === obligation)?.coverage;
+    const covers = coverage === undefined ? {} : { coverage };
+    return { obligation, method: "test", verdict, more: counterexamples.slice(1), ms: ms / names.length, ...covers };
   });
   return { kind: "settled", settled };
 }

@@ -4,13 +4,15 @@
 import type { Counterexample } from "../counterexample.js";
 import { type Goal, goalTerm, type Obligation, type Part } from "../diagram.js";
 import { refuteByRandom } from "../solver/random.js";
-import { proveByRewriting } from "../terms/assume.js";
 import { and, not, or } from "../terms/build.js";
 import type { Term } from "../terms/term.js";
+import type { Substitution } from "../terms/substitute.js";
 import type { Value } from "../terms/value.js";
 import { candidates, everyChoice, instantiate } from "./choices.js";
 import { type Confirmation, confirm } from "./confirm.js";
 import { ask, type Context } from "./context.js";
+import type { Budget } from "../terms/assume.js";
+import { QUICK, rewriting, THOROUGH } from "./rewriting.js";
 
 export type PartOutcome =
   | { readonly kind: "proved"; readonly by: string }
@@ -23,11 +25,16 @@ type Outcome = PartOutcome | { readonly kind: "permitted" };
 const RANDOM_TRIES = 300;
 /** Candidates for the guest's choices that are worth a solver's time. */
 const SOLVED_CANDIDATES = 3;
-/** With more open leaves than this the whole goal is one question. */
-const MOST_LEAVES = 24;
 
-export async function provePart(context: Context, obligation: Obligation, part: Part): Promise<PartOutcome> {
-  const attempt = (goals: readonly Term[]): Promise<Outcome> => new Attempt(context, obligation, part, goals).run();
+/** `names`, if any, are what the part may forget of its terms (sweep.ts). */
+export async function provePart(
+  context: Context,
+  obligation: Obligation,
+  part: Part,
+  names: Substitution | undefined,
+): Promise<PartOutcome> {
+  const attempt = (goals: readonly Term[]): Promise<Outcome> =>
+    new Attempt(context, obligation, part, goals, names).run();
   if (part.choices.length === 0) return final(await attempt(part.goals.map(goalTerm)));
 
   const tried = candidates(part).map((chosen) => instantiate(part.goals, chosen));
@@ -48,7 +55,7 @@ export async function provePart(context: Context, obligation: Obligation, part: 
 }
 
 function closed(part: Part, goals: readonly Goal[]): boolean {
-  return goals.every((goal) => proveByRewriting(part.hypotheses, goalTerm(goal), undefined, part.focus).proved);
+  return goals.every((goal) => rewriting(part.hypotheses, goalTerm(goal)).proved);
 }
 
 function final(outcome: Outcome): PartOutcome {
@@ -60,48 +67,53 @@ function final(outcome: Outcome): PartOutcome {
   };
 }
 
-interface Open {
-  readonly goal: Term;
-  readonly leaves: readonly { readonly hypotheses: readonly Term[]; readonly goal: Term }[];
-}
-
 /** An attempt to show that the hypotheses of a part imply all of `goals`. */
 class Attempt {
   private readonly context: Context;
   private readonly obligation: Obligation;
   private readonly part: Part;
   private readonly goals: readonly Term[];
+  private readonly names: Substitution | undefined;
+  /** The part's hypotheses with names. */
+  private readonly general: readonly Term[];
   private undecided: PartOutcome | undefined;
   private by = "rewrite";
 
-  constructor(context: Context, obligation: Obligation, part: Part, goals: readonly Term[]) {
+  constructor(
+    context: Context,
+    obligation: Obligation,
+    part: Part,
+    goals: readonly Term[],
+    names: Substitution | undefined,
+  ) {
     this.context = context;
     this.obligation = obligation;
     this.part = part;
     this.goals = goals;
+    this.names = names;
+    this.general = names === undefined ? [] : part.hypotheses.map((h) => names.apply(h));
   }
 
   async run(): Promise<Outcome> {
-    const open = this.rewrite();
-    for (const { goal } of open) {
+    const open = this.rewrite([...new Set(this.goals)], QUICK);
+    for (const goal of open) {
       const outcome = await this.randomly(goal);
       if (outcome !== undefined) return outcome;
     }
-    for (const one of open) {
+    for (const goal of this.rewrite(open, THOROUGH)) {
       if (this.context.signal?.aborted === true) return { kind: "unknown", by: "interrupted", reason: "interrupted" };
-      const outcome = await this.solve(one);
+      const outcome = await this.solve(goal);
       if (outcome !== undefined) return outcome;
     }
     return this.undecided ?? { kind: "proved", by: this.by };
   }
 
-  private rewrite(): readonly Open[] {
-    const open: Open[] = [];
-    for (const goal of new Set(this.goals)) {
-      const result = proveByRewriting(this.part.hypotheses, goal, undefined, this.part.focus);
-      if (!result.proved) open.push({ goal, leaves: result.open });
-    }
-    return open;
+  /** The goals that remain; first all with names, then without: those under the same hypotheses share what is known. */
+  private rewrite(goals: readonly Term[], budget: Budget): readonly Term[] {
+    const { names } = this;
+    const rest =
+      names === undefined ? goals : goals.filter((goal) => !rewriting(this.general, names.apply(goal), budget).proved);
+    return rest.filter((goal) => !rewriting(this.part.hypotheses, goal, budget).proved);
   }
 
   private async randomly(goal: Term): Promise<Outcome | undefined> {
@@ -109,32 +121,20 @@ class Attempt {
     return model === undefined ? undefined : this.judge(model, "random");
   }
 
-  /** Settles the goal leaf by leaf; an outcome only where there is no use in going on. */
-  private async solve({ goal, leaves }: Open): Promise<Outcome | undefined> {
-    const whole = { hypotheses: this.part.hypotheses, goal };
-    for (const leaf of leaves.length > MOST_LEAVES ? [whole] : leaves) {
+  /** Leaf by leaf; an outcome only where there is no use in going on. */
+  private async solve(goal: Term): Promise<Outcome | undefined> {
+    const result = rewriting(this.part.hypotheses, goal, QUICK);
+    for (const leaf of result.proved ? [] : result.open) {
       const answer = await ask(this.context, this.obligation, [...leaf.hypotheses, not(leaf.goal)]);
       this.by = answer.solver;
-      if (answer.answer === "unsat") continue;
-      if (answer.answer === "unknown") {
-        this.undecided ??= { kind: "unknown", by: answer.solver, reason: answer.reason };
-        continue;
-      }
-      if (leaf === whole) return this.judge(answer.model, answer.solver);
-      const outcome = await this.confirm(answer.model, answer.solver);
-      if (outcome.kind !== "defect") return this.outcome(outcome, answer.solver);
-      // A leaf may have lost what the rest of the hypotheses says: the whole goal decides.
-      return this.solve({ goal, leaves: Array.from({ length: MOST_LEAVES + 1 }, () => whole) });
+      if (answer.answer === "sat") return this.judge(answer.model, answer.solver);
+      if (answer.answer === "unknown") this.undecided ??= { kind: "unknown", by: answer.solver, reason: answer.reason };
     }
     return undefined;
   }
 
   private async judge(model: ReadonlyMap<string, Value>, by: string): Promise<Outcome | undefined> {
-    return this.outcome(await this.confirm(model, by), by);
-  }
-
-  private confirm(model: ReadonlyMap<string, Value>, by: string): Promise<Confirmation> {
-    return confirm(this.context, this.obligation, this.part, model, by);
+    return this.outcome(await confirm(this.context, this.obligation, this.part, model, by), by);
   }
 
   private outcome(confirmation: Confirmation, by: string): Outcome | undefined {

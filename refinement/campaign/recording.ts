@@ -17,7 +17,7 @@ import { mix, Random } from "./random.js";
 /** Host steps in all, and in a run before another is begun. */
 const MOST_STEPS = 600;
 const RUN = 40;
-const KEPT = 2;
+const KEPT = 12;
 
 const ACCESS_SALT: Readonly<Record<Access, number>> = { fetch: 0x10000, load: 0x20000, store: 0x30000 };
 
@@ -42,6 +42,12 @@ export class Recording {
   witness(obligation: string): Case | undefined {
     this.record();
     return this.instances.get(obligation)?.[0];
+  }
+
+  /** Some cases in which it does. */
+  witnesses(obligation: string): readonly Case[] {
+    this.record();
+    return this.instances.get(obligation) ?? [];
   }
 
   /** A case in which the obligation was seen to fail. */

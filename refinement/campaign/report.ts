@@ -20,6 +20,8 @@ export interface ObligationReport {
   readonly cached?: true;
   /** Of `unknown`, `unsupported` and `vacuous`: why. */
   readonly reason?: string;
+  /** Of a test: what was executed, and what never. */
+  readonly coverage?: string;
   /** Where the counterexample was saved. */
   readonly counterexample?: string;
 }
@@ -63,12 +65,15 @@ export interface Settled {
   /** Further counterexamples of other causes. */
   readonly more: readonly Counterexample[];
   readonly ms: number;
+  /** Of a test: what was executed, and what never. */
+  readonly coverage?: string;
 }
 
 export function obligationReport(settled: Settled, cached: boolean): ObligationReport {
-  const { obligation, method, verdict, ms } = settled;
+  const { obligation, method, verdict, ms, coverage } = settled;
   const common = { name: obligation, verdict: verdict.verdict, method };
-  const rest = { ms: Math.round(ms), ...(cached ? { cached: true as const } : {}) };
+  const covers = coverage === undefined ? {} : { coverage };
+  const rest = { ms: Math.round(ms), ...(cached ? { cached: true as const } : {}), ...covers };
   switch (verdict.verdict) {
     case "proved":
     case "refuted":

@@ -14,6 +14,8 @@ export interface TesterOptions {
 }
 
 export interface TesterResult {
+  /** What was executed, and what never; for the reader. */
+  readonly coverage?: string;
   /** A family, `commute/*`, or the one obligation that is refuted; several results of one name are several causes. */
   readonly name: string;
   readonly verdict: Verdict;

@@ -4,9 +4,9 @@
  */
 import type { Obligation, Part } from "../diagram.js";
 import { witnessByRandom } from "../solver/random.js";
-import { proveByRewriting } from "../terms/assume.js";
 import { FALSE } from "../terms/build.js";
 import { ask, type Context } from "./context.js";
+import { rewriting } from "./rewriting.js";
 
 export type Vacuity =
   | { readonly kind: "possible" }
@@ -17,7 +17,7 @@ const RANDOM_TRIES = 300;
 
 /** Whether rewriting alone shows that the hypotheses contradict each other. */
 export function contradictory(part: Part): boolean {
-  return proveByRewriting(part.hypotheses, FALSE).proved;
+  return rewriting(part.hypotheses, FALSE).proved;
 }
 
 /** Whether some part's hypotheses can hold; `parts` are those that `contradictory` did not already exclude. */

@@ -56,7 +56,9 @@ interface Operand {
 }
 
 export class Abstraction {
-  /** What is true of the abstract variables. */
+  /** That products and quotients of equal operands are equal. */
+  readonly agreements: Term[] = [];
+  /** What else is true of the abstract variables. */
   readonly lemmas: Term[] = [];
   private readonly memo = new Map<Term, Term>();
   private readonly products = new Map<string, Product>();
@@ -171,7 +173,7 @@ export class Abstraction {
     const value = this.fresh("product", widthOf(x) + widthOf(y));
     const product: Product = { x, y, value };
     this.lemmas.push(...productLemmas(product));
-    for (const other of this.products.values()) this.lemmas.push(...productsAgree(product, other));
+    for (const other of this.products.values()) this.agreements.push(...productsAgree(product, other));
     this.products.set(key, product);
     this.lemmas.push(...this.lowBits(product));
     return value;
@@ -220,7 +222,7 @@ export class Abstraction {
     if (known !== undefined) return known;
     const width = widthOf(n);
     const quotient: Quotient = { n, d, q: this.fresh("quotient", width), r: this.fresh("remainder", width) };
-    for (const other of this.quotients.values()) this.lemmas.push(...quotientsAgree(quotient, other));
+    for (const other of this.quotients.values()) this.agreements.push(...quotientsAgree(quotient, other));
     this.quotients.set(key, quotient);
     if (d.op === "const") {
       this.lemmas.push(...divisionByConstant(quotient, d.value));

@@ -15,6 +15,7 @@ import { Elimination } from "./eliminate.js";
 import { type Query, toSmtlib } from "./smtlib.js";
 import type { Answer } from "./solver.js";
 import { readValues } from "./values.js";
+import { Veil } from "./veil.js";
 
 export interface DecideOptions {
   readonly timeoutMs: number;
@@ -38,7 +39,8 @@ export async function decide(backend: Backend, assertions: readonly Term[], opti
 interface Question {
   readonly kind: "abstract" | "precise";
   readonly assertions: readonly Term[];
-  readonly lemmas: readonly Term[];
+  /** What is true, the more useful first: a lemma is told when a model breaks it and none of an earlier kind. */
+  readonly lemmas: readonly (readonly Term[])[];
   readonly definitions: readonly Definition[];
   readonly abstraction: Abstraction | undefined;
 }
@@ -60,16 +62,16 @@ class Decision {
 
   async run(): Promise<Answer> {
     const { assertions, axioms, definitions } = this.elimination;
-    const precise: Question = { kind: "precise", assertions, lemmas: axioms, definitions, abstraction: undefined };
+    const precise: Question = { kind: "precise", assertions, lemmas: [axioms], definitions, abstraction: undefined };
     const values = definitions.map((d) => d.value);
     const abstraction = new Abstraction(freeVariables([...assertions, ...axioms, ...values]));
     const abstract = {
       assertions: assertions.map((t) => abstraction.apply(t)),
       axioms: axioms.map((t) => abstraction.apply(t)),
-      definitions: definitions.map((d) => ({ variable: d.variable, value: abstraction.apply(d.value) })),
+      definitions: definitions.map((d) => ({ ...d, value: abstraction.apply(d.value) })),
     };
     if (!abstraction.exact) {
-      const lemmas = [...abstract.axioms, ...abstraction.lemmas];
+      const lemmas = [[...abstract.axioms, ...abstraction.agreements], abstraction.lemmas];
       const answer = await this.search({ ...abstract, kind: "abstract", lemmas, abstraction }, ABSTRACT_SHARE);
       if (answer.answer !== "unknown" || this.options.signal?.aborted === true) return answer;
     }
@@ -81,23 +83,32 @@ class Decision {
    * told the solver when a model breaks it. `share`: of the time that is left.
    */
   private async search(question: Question, share: number): Promise<Answer> {
-    const { kind, assertions, lemmas, definitions, abstraction } = question;
+    const { kind, abstraction } = question;
+    const veil = new Veil((name, sort) => this.elimination.fresh(name, sort));
+    const assertions = question.assertions.map((t) => veil.apply(t));
+    const shown = question.definitions.map((d) => ({
+      ...d,
+      value: d.patient === true ? d.value : veil.apply(d.value),
+    }));
+    const [axioms = [], ...more] = question.lemmas.map((lemmas) => lemmas.map((t) => veil.apply(t)));
+    const definitions = [...shown, ...veil.definitions];
+    const immediate = shown.filter((d) => d.patient !== true);
+    const patient = [...shown.filter((d) => d.patient === true), ...veil.definitions];
     const deadline = performance.now() + share * (this.deadline - performance.now());
     const told = [...assertions];
-    let untold = lemmas.filter((t) => t !== TRUE);
+    const untold = [[...axioms, ...veil.agreements], patient.map(equation), ...more].map((lemmas) => new Set(lemmas));
     let corrections = 0;
     let puzzled = false;
     for (let round = 1; ; round++) {
-      const outcome = await this.ask(kind, [...needed(definitions, told).map(equation), ...told], deadline);
+      const outcome = await this.ask(kind, [...needed(immediate, told).map(equation), ...told], deadline);
       if (outcome.answer !== "sat") return outcome;
       const model = this.elimination.model(outcome.model);
       if (this.holds(model)) return { answer: "sat", model };
 
-      const evaluator = new Evaluator(environmentOf(completed(outcome.model, definitions), (v) => zeroValue(v.sort)));
-      const broken = new Set(round >= PATIENT_ROUNDS ? untold : untold.filter((t) => !evaluator.holds(t)));
-      if (broken.size > 0) {
+      const evaluator = evaluatorOf(outcome.model, definitions);
+      const broken = firstBroken(untold, (t) => round < PATIENT_ROUNDS && evaluator.holds(t));
+      if (broken.length > 0) {
         told.push(...broken);
-        untold = untold.filter((t) => !broken.has(t));
         continue;
       }
       const learned = [
@@ -162,12 +173,26 @@ function needed(definitions: readonly Definition[], terms: readonly Term[]): Def
   return found.reverse();
 }
 
-/** The model with the values of defined variables that were not in the question. */
-function completed(model: ReadonlyMap<string, Value>, definitions: readonly Definition[]): ReadonlyMap<string, Value> {
-  const values = new Map(model);
-  for (const { variable, value } of definitions) {
-    if (values.has(variable.name)) continue;
-    values.set(variable.name, new Evaluator(environmentOf(values, (v) => zeroValue(v.sort))).number(value));
+/** Evaluates with the model's values, and with what definitions say of the variables that were not in the question. */
+function evaluatorOf(model: ReadonlyMap<string, Value>, definitions: readonly Definition[]): Evaluator {
+  const values = new Map(definitions.map((d) => [d.variable, d.value]));
+  const evaluator: Evaluator = new Evaluator({
+    variable(v) {
+      const value = model.get(v.name);
+      if (value !== undefined) return value;
+      const definition = values.get(v);
+      return definition === undefined ? zeroValue(v.sort) : evaluator.number(definition);
+    },
+  });
+  return evaluator;
+}
+
+/** The lemmas that do not hold of the first kind that has any; they are taken out. */
+function firstBroken(lemmas: readonly Set<Term>[], holds: (t: Term) => boolean): Term[] {
+  for (const kind of lemmas) {
+    const broken = [...kind].filter((t) => !holds(t));
+    for (const t of broken) kind.delete(t);
+    if (broken.length > 0) return broken;
   }
-  return values;
+  return [];
 }

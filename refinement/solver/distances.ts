@@ -20,6 +20,8 @@ export interface Distance {
 export interface Definition {
   readonly variable: Term;
   readonly value: Term;
+  /** It need not be told before a model gets it wrong. */
+  readonly patient?: boolean;
 }
 
 /** Bits of a distance that are compared one by one. */
@@ -48,9 +50,11 @@ export class Distances {
     if (!this.variables.has(difference)) {
       const distance = this.fresh(`distance!${this.variables.size}`, difference.sort);
       this.variables.set(difference, { variable: distance, sign: 1n });
-      this.definitions.push({ variable: distance, value: difference });
+      this.definitions.push({ variable: distance, value: difference, patient: true });
     }
-    return { is: (d) => this.equals(difference, sign * (BigInt(d) - offset)) ?? FALSE };
+    return {
+      is: (d) => (d === 0 ? eq(a, b) : (this.equals(difference, sign * (BigInt(d) - offset)) ?? FALSE)),
+    };
   }
 
   /** Puts other terms for some in all differences: their variables now stand for what they have become. */
@@ -63,8 +67,8 @@ export class Distances {
       const { difference, sign: turned } = oriented(base);
       if (!this.variables.has(difference)) this.variables.set(difference, { variable, sign: sign * turned });
     }
-    for (const [i, { variable, value }] of this.definitions.entries()) {
-      this.definitions[i] = { variable, value: substitution.apply(value) };
+    for (const [i, definition] of this.definitions.entries()) {
+      this.definitions[i] = { ...definition, value: substitution.apply(definition.value) };
     }
   }
 
@@ -162,7 +166,7 @@ function interval(t: Term): Interval | undefined {
     return undefined;
   }
   const [value, other] = a.op === "const" ? [a, b] : [b, a];
-  if (value.op !== "const") return small(sub(a, b), 0n, 1n, true);
+  if (value.op !== "const") return undefined;
   if (other.op === "extract" && other.hi === widthOf(argument(other, 0)) - 1) {
     return small(argument(other, 0), value.value << BigInt(other.lo), 1n << BigInt(other.lo), true);
   }

@@ -156,7 +156,8 @@ export class Elimination {
     return value;
   }
 
-  private fresh(name: string, sort: Sort): Term {
+  /** A variable that neither the assertions nor the axioms have. */
+  fresh(name: string, sort: Sort): Term {
     let unique = name;
     while (this.names.has(unique)) unique += "!";
     this.names.add(unique);
@@ -185,6 +186,7 @@ export class Elimination {
 
   /** Two reads agree on the units that both read: at every distance at which they overlap, the slices are equal. */
   private agreement(a: Read, b: Read, unitWidth: number): Term[] {
+    if (a.units === 1 && b.units === 1) return [implies(eq(a.address, b.address), eq(a.value, b.value))];
     const distance = this.distances.between(b.address, a.address);
     const distances = [...Array(a.units + b.units - 1).keys()].map((i) => i - (b.units - 1));
     return distances.map((d) => implies(distance.is(d), overlap(a, b, d, unitWidth)));

@@ -4,11 +4,13 @@
  * scalar indices, and what becomes of those is for the caller to say.
  */
 import { InternalDefect } from "../errors.js";
-import { add, and, concat, constant, eq, extract, FALSE, ite, rebuild, TRUE, ult } from "../terms/build.js";
-import { argument, boundVariable, fileSortOf, widthOf } from "../terms/construct.js";
+import { add, and, constant, eq, FALSE, ite, not, rebuild, TRUE, ult } from "../terms/build.js";
+import { Assumptions } from "../terms/assume.js";
+import { argument, boundVariable, fileSortOf } from "../terms/construct.js";
 import { Substitution } from "../terms/substitute.js";
 import type { Access, Term } from "../terms/term.js";
 import type { Distance } from "./distances.js";
+import { either, loadAfter, type Port, type Written, write } from "./writes.js";
 
 /** What becomes of a read of a variable, and of an uninterpreted function, once indices and arguments are flat. */
 export interface BaseReads {
@@ -20,10 +22,16 @@ export interface BaseReads {
   distance(a: Term, b: Term): Distance;
 }
 
+/** A read at one of more indices than this is left as one read. */
+const MOST_ALTERNATIVES = 12;
+
 export class Flattener {
   private readonly base: BaseReads;
   private readonly scalars = new Map<Term, Term>();
   private readonly reads = new Map<string, Term>();
+  private readonly memories = new Map<Term, Written>();
+  private readonly many = new Map<Term, boolean>();
+  private readonly known = new Map<Term, ReadonlySet<Term> | undefined>();
 
   constructor(base: BaseReads) {
     this.base = base;
@@ -52,11 +60,19 @@ export class Flattener {
           t,
           t.args.map((arg) => this.scalar(arg)),
         );
-      case "ite":
+      case "ite": {
+        const [condition, yes, no] = [argument(t, 0), argument(t, 1), argument(t, 2)];
         return this.choose(
-          argument(t, 0),
-          () => this.scalar(argument(t, 1)),
-          () => this.scalar(argument(t, 2)),
+          condition,
+          () => this.scalar(this.given(condition, yes)),
+          () => this.scalar(this.given(not(condition), no)),
+        );
+      }
+      case "and":
+      case "or":
+        return rebuild(
+          t,
+          t.args.map((arg) => this.scalar(this.amid(t, arg))),
         );
       case "store":
       case "lambda":
@@ -69,10 +85,73 @@ export class Flattener {
     }
   }
 
+  /**
+   * A branch where its condition holds. Which address is read or written often follows from why it is, and then many
+   * questions about how far it is from others are never asked.
+   */
+  private given(condition: Term, branch: Term): Term {
+    return this.hasManyAddresses(branch) ? Assumptions.of([condition]).simplify(branch) : branch;
+  }
+
+  /** A conjunct where the others hold, a disjunct where they do not. */
+  private amid(t: Term, arg: Term): Term {
+    if (!this.hasManyAddresses(arg)) return arg;
+    const others = t.args.filter((other) => other !== arg && !this.hasManyAddresses(other));
+    return Assumptions.of(t.op === "and" ? others : others.map(not)).simplify(arg);
+  }
+
+  /** Whether `t` reads or writes memory at an address that is one of several. */
+  private hasManyAddresses(t: Term): boolean {
+    const known = this.many.get(t);
+    if (known !== undefined) return known;
+    const accesses = t.op === "load" || t.op === "write" || t.op === "accessible";
+    const many =
+      (accesses && this.alternatives(argument(t, 1)) > 1) || t.args.some((arg) => this.hasManyAddresses(arg));
+    this.many.set(t, many);
+    return many;
+  }
+
   /** An if-then-else, of whose branches one that cannot be taken is never looked at. */
   private choose(condition: Term, yes: () => Term, no: () => Term): Term {
     const c = this.scalar(condition);
     return c === TRUE ? yes() : c === FALSE ? no() : ite(c, yes(), no());
+  }
+
+  /**
+   * An index or address that is one of a few, by conditions: reads at each of them are easier to compare with others than
+   * a read at what is chosen. `undefined` where there is no choice in it, or too many.
+   */
+  private lift(index: Term): { readonly condition: Term; readonly yes: Term; readonly no: Term } | undefined {
+    if (this.outcomes(index) === undefined) return undefined;
+    if (index.op === "ite") return { condition: argument(index, 0), yes: argument(index, 1), no: argument(index, 2) };
+    const chosen = index.op === "add" ? index.args.find((arg) => arg.op === "ite") : undefined;
+    if (chosen === undefined) return undefined;
+    const others = index.args.filter((arg) => arg !== chosen);
+    const [yes, no] = [argument(chosen, 1), argument(chosen, 2)];
+    return { condition: argument(chosen, 0), yes: add(yes, ...others), no: add(no, ...others) };
+  }
+
+  /** How many different indices `t` may come to, by the if-then-elses at its top; infinite where they are too many. */
+  private alternatives(t: Term): number {
+    return this.outcomes(t)?.size ?? Number.POSITIVE_INFINITY;
+  }
+
+  private outcomes(t: Term): ReadonlySet<Term> | undefined {
+    if (t.op !== "ite" && t.op !== "add") return new Set([t]);
+    if (this.known.has(t)) return this.known.get(t);
+    let found: Set<Term> | undefined = new Set(t.op === "add" ? [t] : []);
+    if (t.op === "ite") {
+      for (const branch of t.args.slice(1)) for (const outcome of this.outcomes(branch) ?? [t]) found.add(outcome);
+      if (t.args.slice(1).some((branch) => this.outcomes(branch) === undefined)) found = undefined;
+    } else {
+      const chosen = t.args.find((arg) => arg.op === "ite");
+      const choices = chosen === undefined ? undefined : this.outcomes(chosen);
+      const others = t.args.filter((arg) => arg !== chosen);
+      if (chosen !== undefined) found = choices && new Set([...choices].map((choice) => add(choice, ...others)));
+    }
+    if (found !== undefined && found.size > MOST_ALTERNATIVES) found = undefined;
+    this.known.set(t, found);
+    return found;
   }
 
   private once(key: string, make: () => Term): Term {
@@ -85,6 +164,9 @@ export class Flattener {
 
   private select(file: Term, index: Term): Term {
     return this.once(`select ${file.id} ${index.id}`, () => {
+      const lifted = this.lift(index);
+      if (lifted !== undefined)
+        return ite(lifted.condition, this.select(file, lifted.yes), this.select(file, lifted.no));
       const { count, element } = fileSortOf(file);
       switch (file.op) {
         case "var":
@@ -119,33 +201,82 @@ export class Flattener {
 
   private load(memory: Term, address: Term, bytes: number): Term {
     return this.once(`load ${bytes} ${memory.id} ${address.id}`, () => {
-      switch (memory.op) {
-        case "var":
-          return this.base.load(memory, address, bytes);
-        case "ite":
-          return this.choose(
-            argument(memory, 0),
-            () => this.load(argument(memory, 1), address, bytes),
-            () => this.load(argument(memory, 2), address, bytes),
-          );
-        case "write":
-          return loadOverWrite(
-            this.base,
-            { address, bytes, before: () => this.load(argument(memory, 0), address, bytes) },
-            {
-              address: this.scalar(argument(memory, 1)),
-              bytes: memory.bytes,
-              value: () => this.scalar(argument(memory, 2)),
-            },
-          );
-        default:
-          throw new InternalDefect(`a ${memory.op} where a memory is needed`);
+      const lifted = this.lift(address);
+      if (lifted !== undefined) {
+        return ite(lifted.condition, this.load(memory, lifted.yes, bytes), this.load(memory, lifted.no, bytes));
       }
+      return this.loadFrom(this.written(memory), address, bytes);
     });
+  }
+
+  private loadFrom({ base, ports }: Written, address: Term, bytes: number): Term {
+    const before =
+      "op" in base
+        ? this.base.load(base, address, bytes)
+        : ite(base.condition, this.loadFrom(base.yes, address, bytes), this.loadFrom(base.no, address, bytes));
+    return loadAfter(ports, bytes, before, (port) => this.base.distance(address, port.address));
+  }
+
+  private written(memory: Term): Written {
+    const known = this.memories.get(memory);
+    if (known !== undefined) return known;
+    const made = this.flattenMemory(memory);
+    this.memories.set(memory, made);
+    return made;
+  }
+
+  private flattenMemory(memory: Term): Written {
+    switch (memory.op) {
+      case "var":
+        return { base: memory, ports: [] };
+      case "write": {
+        const before = this.written(argument(memory, 0));
+        return this.writeTo(
+          before,
+          this.scalar(argument(memory, 1)),
+          memory.bytes,
+          this.scalar(argument(memory, 2)),
+          TRUE,
+        );
+      }
+      case "ite": {
+        const condition = this.scalar(argument(memory, 0));
+        if (condition === TRUE) return this.written(argument(memory, 1));
+        if (condition === FALSE) return this.written(argument(memory, 2));
+        const [yes, no] = [this.written(argument(memory, 1)), this.written(argument(memory, 2))];
+        return either(condition, this.under(condition, yes), this.under(not(condition), no));
+      }
+      default:
+        throw new InternalDefect(`a ${memory.op} where a memory is needed`);
+    }
+  }
+
+  /** The same where `condition` holds: which of several addresses is written to may follow from why it is written. */
+  private under(condition: Term, { base, ports }: Written): Written {
+    if (ports.every((port) => this.alternatives(port.address) === 1)) return { base, ports };
+    const given = Assumptions.of([condition]);
+    const simpler = (port: Port): Port => {
+      const address = this.alternatives(port.address) === 1 ? port.address : given.simplify(port.address);
+      return address === port.address ? port : { ...port, address };
+    };
+    return { base, ports: ports.map(simpler) };
+  }
+
+  /** A write at one of several addresses is a write at each, under a condition. */
+  private writeTo(before: Written, address: Term, bytes: number, value: Term, when: Term): Written {
+    const lifted = this.lift(address);
+    if (lifted === undefined) return write(before, address, bytes, value, when);
+    const first = this.writeTo(before, lifted.yes, bytes, value, and(when, lifted.condition));
+    return this.writeTo(first, lifted.no, bytes, value, and(when, not(lifted.condition)));
   }
 
   private accessible(memory: Term, access: Access, address: Term, bytes: number): Term {
     return this.once(`accessible ${access} ${bytes} ${memory.id} ${address.id}`, () => {
+      const lifted = this.lift(address);
+      if (lifted !== undefined) {
+        const yes = this.accessible(memory, access, lifted.yes, bytes);
+        return ite(lifted.condition, yes, this.accessible(memory, access, lifted.no, bytes));
+      }
       switch (memory.op) {
         case "var":
           return this.base.accessible(memory, access, address, bytes);
@@ -168,62 +299,4 @@ export class Flattener {
 export function inFile(file: Term, index: Term): Term {
   const { count, index: width } = fileSortOf(file);
   return count === 2 ** width ? TRUE : ult(index, constant(width, BigInt(count)));
-}
-
-interface Load {
-  readonly address: Term;
-  readonly bytes: number;
-  /** The value before the write. */
-  readonly before: () => Term;
-}
-
-interface Write {
-  readonly address: Term;
-  readonly bytes: number;
-  readonly value: () => Term;
-}
-
-/**
- * n bytes at a, after k bytes were written at b. They overlap for the distances d = a − b with −n < d < k; what the load
- * gives is settled for each d.
- */
-function loadOverWrite(base: BaseReads, load: Load, write: Write): Term {
-  const width = widthOf(load.address);
-  const [n, k] = [load.bytes, write.bytes];
-  if (width < 32 && n + k - 1 > 2 ** width) return bytewise(load, write);
-  const distance = base.distance(load.address, write.address);
-  const order = [...Array(n + k - 1).keys()].map((i) => i - (n - 1)).sort((x, y) => Math.abs(y) - Math.abs(x));
-  let result: Term | undefined;
-  for (const d of order) {
-    const here = distance.is(d);
-    if (here === FALSE) continue;
-    result = here === TRUE ? merge(load, write, d) : ite(here, merge(load, write, d), result ?? load.before());
-  }
-  return result ?? load.before();
-}
-
-/** The load's value where its first byte is the byte `d` of the write (negative: below it). */
-function merge(load: Load, write: Write, d: number): Term {
-  const from = Math.max(0, -d);
-  const to = Math.min(load.bytes, write.bytes - d);
-  const parts: Term[] = [];
-  if (to < load.bytes) parts.push(extract(load.before(), 8 * load.bytes - 1, 8 * to));
-  parts.push(extract(write.value(), 8 * (to + d) - 1, 8 * (from + d)));
-  if (from > 0) parts.push(extract(load.before(), 8 * from - 1, 0));
-  return concat(...parts);
-}
-
-/** Byte by byte: for an address space so small that load and write can meet at two distances at once. */
-function bytewise(load: Load, write: Write): Term {
-  const width = widthOf(load.address);
-  const parts: Term[] = [];
-  for (let j = load.bytes - 1; j >= 0; j--) {
-    let byte = extract(load.before(), 8 * j + 7, 8 * j);
-    for (let i = 0; i < write.bytes; i++) {
-      const hit = eq(add(load.address, constant(width, BigInt(j))), add(write.address, constant(width, BigInt(i))));
-      byte = ite(hit, extract(write.value(), 8 * i + 7, 8 * i), byte);
-    }
-    parts.push(byte);
-  }
-  return concat(...parts);
 }

@@ -18,15 +18,17 @@ export interface Fuel {
   left: number;
 }
 
-/** An endless supply. */
-export function unlimited(): Fuel {
-  return { left: Number.POSITIVE_INFINITY };
+/** What taking up hypotheses may cost; hardly any do. */
+export function ample(): Fuel {
+  return { left: 4_000_000 };
 }
 
 /** Rewriting may feed itself; beyond this nesting a term stays as it is. */
 const DEEPEST = 60;
 /** Consequences drawn from one hypothesis at most, before those of each further one are added. */
 const MOST_CONSEQUENCES = 2000;
+/** An equation that comes back more often than this is going round in a circle. */
+const MOST_TIMES = 3;
 
 const subtermSets = new Map<Term, ReadonlySet<Term>>();
 
@@ -84,6 +86,8 @@ export class Context {
     rewrite: (t) => this.again(undefined, t),
   };
   contradictory = false;
+  /** Left sides of the equations that came in since the context was empty or `settle` was called, in order. */
+  readonly trail: Term[] = [];
 
   private constructor(fuel: Fuel, rules: Map<Term, Term>, clauses: Set<Term>, facts: Facts) {
     this.fuel = fuel;
@@ -92,7 +96,7 @@ export class Context {
     this.facts = facts;
   }
 
-  static empty(fuel: Fuel = unlimited()): Context {
+  static empty(fuel: Fuel = ample()): Context {
     return new Context(fuel, new Map(), new Set(), new Facts());
   }
 
@@ -100,8 +104,13 @@ export class Context {
   copy(fuel: Fuel = this.fuel): Context {
     const copied = new Context(fuel, new Map(this.rules), new Set(this.clauses), this.facts.copy());
     copied.contradictory = this.contradictory;
-    copied.memo = new Map();
+    copied.trail.push(...this.trail);
     return copied;
+  }
+
+  /** Begins a new trail. */
+  settle(): void {
+    this.trail.length = 0;
   }
 
   /** Disjunctions of which it is not known which part holds. */
@@ -114,9 +123,15 @@ export class Context {
     return this.rewrite(t);
   }
 
-  /** What `t` stands for, by the equations that have it on their right. */
-  *definitionsOf(t: Term): Generator<Term> {
-    for (const [left, right] of this.rules) if (right === t) yield left;
+  /** What holds but leaves cases open: left and right sides of equations, those of bools included. */
+  get undecided(): Iterable<readonly [Term, Term]> {
+    return [...this.rules].filter(([left]) => hasChoice(left));
+  }
+
+  /** Whether an equation or a clause mentions the term. */
+  mentions(t: Term): boolean {
+    for (const [left, right] of this.rules) if (subterms(left).has(t) || subterms(right).has(t)) return true;
+    return false;
   }
 
   /** What has become of a hypothesis: its parts are simplified, that it holds is not used. */
@@ -130,53 +145,64 @@ export class Context {
 
   /** Adds hypotheses and draws the consequences. */
   assume(...hypotheses: readonly Term[]): void {
-    let queue: Term[] = [...hypotheses];
+    const queue: Term[] = [...hypotheses].reverse();
     // Equations may chase each other for ever; what is dropped then is only not known.
     let left = MOST_CONSEQUENCES + 20 * hypotheses.length;
-    while (queue.length > 0 && !this.contradictory && this.fuel.left > 0) {
-      const changed = new Set<Term>();
-      for (let at = 0; at < queue.length && !this.contradictory && left > 0; at++, left--) {
-        const hypothesis = queue[at];
-        if (hypothesis !== undefined) this.literal(hypothesis, queue, changed);
+    const times = new Map<Term, number>();
+    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+      if (this.contradictory || this.fuel.left <= 0 || left <= 0) return;
+      left -= 1;
+      if (next.op === "eq") {
+        const time = (times.get(next) ?? 0) + 1;
+        times.set(next, time);
+        if (time > MOST_TIMES) {
+          this.rules.set(next, TRUE);
+          this.memo.clear();
+          continue;
+        }
       }
-      if (changed.size === 0 || this.contradictory) break;
-      queue = left > 0 ? this.reduce(changed) : [];
+      const changed = new Set<Term>();
+      this.literal(next, queue, changed);
+      if (changed.size > 0) this.reduce(changed, queue);
     }
   }
 
   // Completion
 
-  /** Takes out every equation and clause that mentions what changed; they are to be assumed again. */
-  private reduce(changed: ReadonlySet<Term>): Term[] {
-    const again: Term[] = [];
+  /** Takes out the equations and clauses that mention what changed; those that are no longer reduced are assumed again. */
+  private reduce(changed: ReadonlySet<Term>, queue: Term[]): void {
     const touched = (t: Term): boolean => {
       const inside = subterms(t);
       for (const key of changed) if (inside.has(key)) return true;
       return false;
     };
-    for (const [left, right] of [...this.rules]) {
-      if (!touched(left) && !touched(right)) continue;
-      // The left side's own equation must not rewrite it.
+    const out: (readonly [Term, Term])[] = [];
+    for (const entry of this.rules) {
+      const [left, right] = entry;
+      if (changed.has(left)) continue;
+      if (touched(left) || touched(right)) out.push(entry);
+    }
+    // All at once: a left side must not be rewritten by its own equation, nor by one that is itself out of date.
+    for (const [left] of out) this.rules.delete(left);
+    if (out.length > 0) this.memo.clear();
+    for (const [left, right] of out) {
+      if (this.clauses.has(left)) {
+        this.clauses.delete(left);
+        queue.push(left);
+        continue;
+      }
       const below = left.args.map((arg) => this.rewrite(arg));
-      const reducedLeft = below.every((arg, i) => arg === left.args[i]) ? left : rebuild(left, below);
-      const reducedRight = this.rewrite(right);
-      if (reducedLeft === left && reducedRight === right) continue;
-      this.rules.delete(left);
-      this.memo.clear();
-      again.push(left.sort === BOOL && right === TRUE ? reducedLeft : eq(reducedLeft, reducedRight));
+      const newLeft = below.every((arg, i) => arg === left.args[i]) ? left : rebuild(left, below);
+      const newRight = this.rewrite(right);
+      if (newLeft === left && newRight === right) this.rules.set(left, right);
+      else queue.push(left.sort === BOOL && right === TRUE ? newLeft : eq(newLeft, newRight));
     }
-    for (const clause of [...this.clauses]) {
-      if (!touched(clause)) continue;
-      this.clauses.delete(clause);
-      this.rules.delete(clause);
-      this.memo.clear();
-      again.push(clause);
-    }
-    return again;
+    if (out.length > 0) this.memo.clear();
   }
 
   private define(left: Term, right: Term, changed: Set<Term>): void {
     this.rules.set(left, right);
+    this.trail.push(left);
     this.memo.clear();
     changed.add(left);
   }
@@ -248,8 +274,15 @@ export class Context {
     } else {
       changed.add(narrowed.term);
       this.memo.clear();
-      if (narrowed.value !== undefined) queue.push(eq(narrowed.term, constant(widthOf(narrowed.term), narrowed.value)));
+      if (narrowed.value !== undefined) this.fix(narrowed.term, narrowed.value, queue, changed);
     }
+  }
+
+  /** A term has one value left. The facts know already, so the equation would be decided before it said anything. */
+  private fix(t: Term, value: bigint, queue: Term[], changed: Set<Term>): void {
+    const h = eq(t, constant(widthOf(t), value));
+    if (h.op === "eq" && h.args[1]?.op === "const") this.equation(argument(h, 0), argument(h, 1), h, queue, changed);
+    else queue.push(h);
   }
 
   private equation(a: Term, b: Term, atom: Term, queue: Term[], changed: Set<Term>): void {
@@ -261,9 +294,9 @@ export class Context {
       this.define(a, b, changed);
       if (a.op === "extract") {
         const whole = argument(a, 0);
-        changed.add(whole);
-        const full = this.facts.slice(a, b.value);
-        if (full !== undefined) queue.push(eq(whole, constant(widthOf(whole), full)));
+        const known = this.facts.slice(a, b.value);
+        if (known !== "nothing new") changed.add(whole);
+        if (typeof known === "bigint") this.fix(whole, known, queue, changed);
         // The slice that a comparison with a power of two is; one bit is none.
         if (widthOf(a) > 1) this.narrow(atom, true, queue, changed);
       }
@@ -362,20 +395,28 @@ export class Context {
   }
 }
 
-/** x from a linear equation in which the variable x has the coefficient ±1 and stands nowhere else. */
+/**
+ * x from a linear equation in which the variable x has the coefficient ±1 and stands nowhere else. Of several variables
+ * always the last by name, so that two equations do not undo each other.
+ */
 function solve(a: Term, b: Term): readonly [Term, Term] | undefined {
   if (a.op !== "add" && b.op !== "add") return undefined;
   const form = Linear.difference(a, b);
   const minusOne = (1n << BigInt(form.width)) - 1n;
-  for (const [atom, c] of form.sortedAtoms()) {
+  let found: readonly [Term, bigint] | undefined;
+  for (const entry of form.atoms) {
+    const [atom, c] = entry;
     if (atom.op !== "var" || (c !== 1n && c !== minusOne)) continue;
+    if (found !== undefined && compareTerms(found[0], atom) > 0) continue;
     if ([...form.atoms.keys()].some((other) => other !== atom && subterms(other).has(atom))) continue;
-    // ±x + rest = 0, so x = ∓rest.
-    const rest = c === 1n ? form.scale(-1n) : form;
-    rest.add(atom, 1n);
-    return [atom, rest.toTerm()];
+    found = entry;
   }
-  return undefined;
+  if (found === undefined) return undefined;
+  // ±x + rest = 0, so x = ∓rest.
+  const [x, c] = found;
+  const rest = c === 1n ? form.scale(-1n) : form;
+  rest.add(x, 1n);
+  return [x, rest.toTerm()];
 }
 
 /** Which side is replaced by which. */

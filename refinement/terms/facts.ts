@@ -85,13 +85,14 @@ export class Facts {
   }
 
   /** Records that a slice has this value; gives the whole term's value once every bit is known. */
-  slice(slice: Term, value: bigint): bigint | undefined {
+  slice(slice: Term, value: bigint): bigint | "nothing new" | "some bits" {
     const whole = argument(slice, 0);
     const before = this.known.get(whole) ?? { mask: 0n, value: 0n };
     const mask = maskOf(slice.hi - slice.lo + 1) << BigInt(slice.lo);
     const after = { mask: before.mask | mask, value: (before.value & ~mask) | (value << BigInt(slice.lo)) };
+    if (after.mask === before.mask && after.value === before.value) return "nothing new";
     this.known.set(whole, after);
-    return after.mask === maskOf(widthOf(whole)) ? after.value : undefined;
+    return after.mask === maskOf(widthOf(whole)) ? after.value : "some bits";
   }
 
   /** Records that a comparison with a constant holds, or that it does not. `undefined` where it says nothing new. */
@@ -214,8 +215,30 @@ export class Facts {
   private loadBeside(t: Term, equations: Equations): Term | undefined {
     const memory = argument(t, 0);
     if (memory.op !== "write") return undefined;
-    if (!disjoint(t, memory, equations) && !alignedApart(t, memory, equations)) return undefined;
+    if (!this.disjoint(t, memory, equations) && !alignedApart(t, memory, equations)) return undefined;
     return load(argument(memory, 0), argument(t, 1), t.bytes);
+  }
+
+  /** Neither range of bytes begins within the other: the distances, either way, are known not to be below the sizes. */
+  private disjoint(read: Term, written: Term, equations: Equations): boolean {
+    const a = argument(read, 1);
+    const b = argument(written, 1);
+    const width = widthOf(a);
+    if (width < 32 && Math.max(read.bytes, written.bytes) >= 2 ** width) return false;
+    const there = equations.rewrite(sub(a, b));
+    const back = equations.rewrite(sub(b, a));
+    const least = (distance: Term, opposite: Term): bigint => {
+      if (distance.op === "const") return distance.value;
+      const lo = this.ranges.get(distance)?.lo ?? 0n;
+      // −x is at least 2^width − max x, unless x can be 0.
+      const other = this.ranges.get(opposite);
+      const negated = other === undefined || other.lo === 0n ? 0n : (1n << BigInt(width)) - other.hi;
+      return lo > negated ? lo : negated;
+    };
+    const beyond = (distance: Term, opposite: Term, bytes: number): boolean =>
+      least(distance, opposite) >= BigInt(bytes) ||
+      equations.rewrite(ult(distance, constant(width, BigInt(bytes)))) === FALSE;
+    return beyond(there, back, written.bytes) && beyond(back, there, read.bytes);
   }
 }
 
@@ -229,17 +252,6 @@ function alignedApart(read: Term, written: Term, equations: Equations): boolean 
   if (low > 0 && !(aligned(a, low, equations) && aligned(b, low, equations))) return false;
   const cut = read.bytes === written.bytes ? 0 : low;
   return equations.rewrite(eq(extract(a, width - 1, cut), extract(b, width - 1, cut))) === FALSE;
-}
-
-/** Neither range of bytes begins within the other: that the distances, either way, are not below the sizes is known. */
-function disjoint(read: Term, written: Term, equations: Equations): boolean {
-  const a = argument(read, 1);
-  const b = argument(written, 1);
-  const width = widthOf(a);
-  if (width < 32 && Math.max(read.bytes, written.bytes) >= 2 ** width) return false;
-  const within = (distance: Term, bytes: number): Term =>
-    equations.rewrite(ult(distance, constant(width, BigInt(bytes))));
-  return within(sub(a, b), written.bytes) === FALSE && within(sub(b, a), read.bytes) === FALSE;
 }
 
 function aligned(address: Term, low: number, equations: Equations): boolean {

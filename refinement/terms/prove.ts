@@ -1,7 +1,7 @@
 /** Proof by rewriting and case distinction: a small DPLL whose theory is the rewriter. */
-import { argument, FALSE, not, TRUE } from "./construct.js";
+import { argument, constant, eq, FALSE, fileSortOf, not, select, TRUE } from "./construct.js";
 import { Context } from "./context.js";
-import { hasChoice, splittingAtom } from "./split.js";
+import { choiceValues, hasChoice, meets, splittingAtom, subjects } from "./split.js";
 import type { Term } from "./term.js";
 import { freeVariables } from "./variables.js";
 
@@ -30,123 +30,154 @@ export type RewritingProof =
       readonly open: readonly OpenGoal[];
     };
 
-/** Disjunctions among the hypotheses that are split on one path, once the goal itself offers no case. */
-const CLAUSE_DEPTH = 3;
+/**
+ * How deep a leaf is looked into once the goal itself offers no case: a case of some term costs 1, a disjunction among the
+ * hypotheses 2.
+ */
+const EFFORT = 12;
+/** The share of all splits that one leaf may take. */
+const LEAF_SHARE = 0.1;
 /** Disjunctions that are tried for one leaf. */
-const CLAUSES_TRIED = 6;
+const CLAUSES_TRIED = 2;
 const LONGEST_CLAUSE = 4;
 
-class Exhausted extends Error {}
+/** The budget is used up, or a leaf's share of it. */
+class Exhausted extends Error {
+  readonly whole: boolean;
+  constructor(whole: boolean) {
+    super("exhausted");
+    this.whole = whole;
+  }
+}
+
+/** What is to be shown at one point of the search. */
+interface Point {
+  readonly context: Context;
+  readonly goal: Term;
+  /** What was assumed on the way. */
+  readonly path: readonly Term[];
+  /** Effort spent on the leaf above; at 0, leaves that stay open are recorded and the search goes on. */
+  readonly spent: number;
+  /** The goal of the leaf above, where there is one: it says which hypotheses matter. */
+  readonly about: Term | undefined;
+}
 
 class Search {
   private splits: number;
   private readonly leaves: number;
-  private readonly focus: readonly Term[];
+  private readonly share: number;
+  /** The leaf under consideration may not bring the splits below this. */
+  private floor = 0;
   readonly open: OpenGoal[] = [];
 
-  constructor(budget: Required<Budget>, focus: readonly Term[]) {
-    this.focus = focus;
+  constructor(budget: Required<Budget>) {
     this.splits = budget.splits;
     this.leaves = budget.leaves;
+    this.share = Math.max(20, Math.floor(budget.splits * LEAF_SHARE));
   }
 
-  /**
-   * Whether the goal holds in the context. `path` lists what was assumed on the way. `depth` counts the disjunctions split
-   * so far: at 0 a leaf that stays open is recorded and the search goes on, below it the first one ends the search.
-   */
-  prove(context: Context, goal: Term, path: readonly Term[], depth: number): boolean {
+  /** Whether the goal holds in the context. Where effort is spent, the first thing that stays open ends the search. */
+  prove(point: Point): boolean {
+    const { context } = point;
     if (context.contradictory) return true;
-    if (context.fuel.left <= 0) throw new Exhausted();
-    const g = context.simplify(goal);
-    if (g === TRUE) return true;
-    const open = this.openFocus(context);
-    if (open !== undefined) return this.byCases(context, open, g, path, depth);
-    if (g.op === "and") return this.all(g.args, depth, (part) => this.prove(context, part, path, depth));
-    if (g.op === "or") return this.disjunction(context, g, path, depth);
-    const atom = splittingAtom(g);
-    if (atom === undefined) return this.leaf(context, g, path, depth);
-    return this.byCases(context, atom, g, path, depth);
-  }
-
-  private openFocus(context: Context): Term | undefined {
-    for (const term of this.focus) {
-      for (const definition of context.definitionsOf(term)) {
-        const atom = hasChoice(definition) ? splittingAtom(definition) : undefined;
-        if (atom !== undefined) return atom;
-      }
-    }
-    return undefined;
-  }
-
-  private byCases(context: Context, atom: Term, goal: Term, path: readonly Term[], depth: number): boolean {
-    return this.all([atom, not(atom)], depth, (literal) => {
-      this.spend();
-      const inside = context.copy();
-      inside.assume(literal);
-      return this.prove(inside, goal, [...path, literal], depth);
-    });
+    if (context.fuel.left <= 0) throw new Exhausted(true);
+    const goal = context.simplify(point.goal);
+    if (goal === TRUE) return true;
+    if (goal.op === "and") return this.all(goal.args, point, (part) => this.prove({ ...point, goal: part }));
+    if (goal.op === "or") return this.disjunction({ ...point, goal });
+    const atom = splittingAtom(goal);
+    if (atom === undefined) return this.leaf({ ...point, goal });
+    return this.byCases({ ...point, goal }, firstCase(context, atom), 0);
   }
 
   /** Whether `holds` of all; where leaves are recorded, every one is looked at even so. */
-  private all(parts: readonly Term[], depth: number, holds: (part: Term) => boolean): boolean {
+  private all(parts: readonly Term[], point: Point, holds: (part: Term) => boolean): boolean {
     let every = true;
     for (const part of parts) {
       if (holds(part)) continue;
-      if (depth > 0) return false;
+      if (point.spent > 0) return false;
       every = false;
     }
     return every;
   }
 
-  private spend(): void {
+  /** The point at which more is assumed. */
+  private under(point: Point, literals: readonly Term[], effort = 0): Point {
     this.splits -= 1;
-    if (this.splits < 0) throw new Exhausted();
+    if (this.splits < 0) throw new Exhausted(true);
+    if (this.splits < this.floor) throw new Exhausted(false);
+    const context = point.context.copy();
+    context.assume(...literals);
+    return { ...point, context, path: [...point.path, ...literals], spent: point.spent + effort };
+  }
+
+  private byCases(point: Point, atom: Term, effort: number): boolean {
+    return this.all([atom, not(atom)], { ...point, spent: point.spent + effort }, (literal) =>
+      this.prove(this.under(point, [literal], effort)),
+    );
   }
 
   /** To show a || b: assume the others false and show the one with the most structure. */
-  private disjunction(context: Context, goal: Term, path: readonly Term[], depth: number): boolean {
-    let main = argument(goal, 0);
+  private disjunction(point: Point): boolean {
+    const parts = point.goal.args;
+    let main = argument(point.goal, 0);
     let most = -1;
-    for (const part of goal.args) {
-      const structure = hasChoice(part) ? 3 : part.op === "and" ? 2 : splittingAtom(part) === undefined ? 0 : 1;
+    for (const part of parts) {
+      const structure = part.op === "and" ? 3 : hasChoice(part) ? 2 : splittingAtom(part) === undefined ? 0 : 1;
       if (structure > most) {
         most = structure;
         main = part;
       }
     }
-    this.spend();
-    const denied = goal.args.filter((part) => part !== main).map(not);
-    const inside = context.copy();
-    inside.assume(...denied);
-    return this.prove(inside, main, [...path, ...denied], depth);
+    return this.prove({ ...this.under(point, parts.filter((part) => part !== main).map(not)), goal: main });
   }
 
-  /** The goal offers no case: its negation may contradict the hypotheses, or a disjunction among them may help. */
-  private leaf(context: Context, goal: Term, path: readonly Term[], depth: number): boolean {
-    const atom = pendingAtom(context, path);
-    if (atom !== undefined) return this.byCases(context, atom, goal, path, depth);
-    const denied = context.copy();
-    denied.assume(not(goal));
-    if (denied.contradictory) return true;
-    if (depth < CLAUSE_DEPTH) {
-      for (const clause of relevantClauses(denied, goal))
-        if (this.byClause(denied, clause, goal, path, depth)) return true;
-    }
-    if (depth > 0) return false;
-    if (this.open.length >= this.leaves) throw new Exhausted();
-    this.open.push({ hypotheses: path, goal });
+  /** The goal offers no case: its negation may contradict the hypotheses, or a case among them may help. */
+  private leaf(point: Point): boolean {
+    const denied = this.under(point, [not(point.goal)]);
+    if (denied.context.contradictory) return true;
+    const inside = { ...denied, goal: FALSE, about: point.about ?? point.goal };
+    if (point.spent > 0) return point.spent < EFFORT && this.indirectly(inside);
+    if (this.withinShare(() => this.indirectly(inside))) return true;
+    if (this.open.length >= this.leaves) throw new Exhausted(true);
+    this.open.push({ hypotheses: point.path, goal: point.goal });
     return false;
   }
 
-  private byClause(context: Context, clause: Term, goal: Term, path: readonly Term[], depth: number): boolean {
-    const rest = context.copy();
+  private withinShare(attempt: () => boolean): boolean {
+    this.floor = this.splits - this.share;
+    try {
+      return attempt();
+    } catch (error) {
+      if (error instanceof Exhausted && !error.whole) return false;
+      throw error;
+    } finally {
+      this.floor = 0;
+    }
+  }
+
+  /** Cases of what was assumed on the way, of what the goal's variables stand for, of the hypotheses. */
+  private indirectly(point: Point): boolean {
+    const { context, path } = point;
+    const atom = pendingAtom(context, path) ?? consequentAtom(context) ?? indexAtom(context, path);
+    if (atom !== undefined) return this.byCases(point, atom, 1);
+    return this.clauses(point).some((clause) => this.byClause(point, clause));
+  }
+
+  private clauses({ context, path, about }: Point): readonly Term[] {
+    for (const assumed of path) {
+      const clause = context.reduced(assumed);
+      if (clause.op === "or") return [clause];
+    }
+    return about === undefined ? [] : relevantClauses(context, about);
+  }
+
+  private byClause(point: Point, clause: Term): boolean {
+    const denied: Term[] = [];
     for (const part of clause.args) {
-      this.spend();
-      const inside = rest.copy();
-      inside.assume(part);
-      if (!this.prove(inside, goal, path, depth + 1)) return false;
-      rest.assume(not(part));
-      if (rest.contradictory) return true;
+      const inside = this.under(point, [...denied, part], 2);
+      if (!this.prove(inside)) return false;
+      denied.push(not(part));
     }
     return true;
   }
@@ -156,19 +187,81 @@ class Search {
 function pendingAtom(context: Context, path: readonly Term[]): Term | undefined {
   for (const assumed of path) {
     if (!hasChoice(assumed)) continue;
-    const atom = splittingAtom(context.reduced(assumed));
+    const reduced = context.reduced(assumed);
+    const atom = hasChoice(reduced) ? splittingAtom(reduced) : undefined;
     if (atom !== undefined) return atom;
   }
   return undefined;
 }
 
-/** The shortest disjunctions among the hypotheses that share a variable with the goal; all, where nothing but a contradiction would do. */
-function relevantClauses(context: Context, goal: Term): readonly Term[] {
-  const wanted = freeVariables(goal);
+/** A case of what something is about that was assumed or followed on the way; what came last comes first. */
+function consequentAtom(context: Context): Term | undefined {
+  for (const literal of context.trail.toReversed()) {
+    const atom = undecidedCase(context, literal);
+    if (atom !== undefined) return atom;
+  }
+  return undefined;
+}
+
+/**
+ * The case to look at before `atom`: where the atom is about a term of which the hypotheses say that it is one thing or
+ * another (the word that was fetched: from memory, or what a store on its way has put there), which of them it is.
+ */
+function firstCase(context: Context, atom: Term): Term {
+  let first = atom;
+  for (let i = 0; i < 4; i++) {
+    const next = undecidedCase(context, first);
+    if (next === undefined || next === first) break;
+    first = next;
+  }
+  return first;
+}
+
+/** A case of a hypothesis that chooses between values, one of which is what `literal` is about. */
+function undecidedCase(context: Context, literal: Term): Term | undefined {
+  const about = subjects(literal);
+  if (about.size === 0) return undefined;
+  for (const [left, right] of context.undecided) {
+    if (!about.has(right) && !meets(choiceValues(left), about)) continue;
+    const atom = splittingAtom(left);
+    if (atom !== undefined) return atom;
+  }
+  return undefined;
+}
+
+/** Files up to this size are looked at element by element. */
+const FEW_ELEMENTS = 8;
+
+/** A value of an index into a small file of which the hypotheses know single elements. */
+function indexAtom(context: Context, terms: readonly Term[]): Term | undefined {
+  const seen = new Set<Term>();
+  const stack: Term[] = [...terms];
+  for (let t = stack.pop(); t !== undefined; t = stack.pop()) {
+    if (seen.has(t) || t.op === "lambda") continue;
+    seen.add(t);
+    stack.push(...t.args);
+    if (t.op !== "select") continue;
+    const file = argument(t, 0);
+    const { count, index: width } = fileSortOf(file);
+    if (count > FEW_ELEMENTS) continue;
+    const index = context.simplify(argument(t, 1));
+    if (index.op === "const") continue;
+    for (let i = 0; i < count; i++) {
+      const atom = context.simplify(eq(index, constant(width, BigInt(i))));
+      if (atom.op !== "const" && context.mentions(select(file, constant(width, BigInt(i)))))
+        return atom.op === "eq" ? atom : splittingAtom(atom);
+    }
+  }
+  return undefined;
+}
+
+/** The shortest disjunctions among the hypotheses that share a variable with the goal; all, where there is no goal. */
+function relevantClauses(context: Context, about: Term): readonly Term[] {
+  const wanted = freeVariables(about);
   const found: Term[] = [];
   for (const clause of context.openClauses) {
     if (clause.args.length > LONGEST_CLAUSE) continue;
-    if (goal === FALSE) found.push(clause);
+    if (wanted.size === 0) found.push(clause);
     for (const v of freeVariables(clause)) {
       if (!wanted.has(v)) continue;
       found.push(clause);
@@ -191,27 +284,25 @@ function contextOf(hypotheses: readonly Term[]): Context {
     return last.context;
   const context = Context.empty();
   context.assume(...hypotheses);
+  context.settle();
   cached = { hypotheses: [...hypotheses], context };
   return context;
 }
 
 /**
  * Tries to show that the hypotheses imply the goal: simplifies it under them and distinguishes cases until each is `true`.
- * Sound, not complete: what remains is given back for a solver. The cases in what the variables in `focus` are
- * equal to are distinguished first, whether the goal shows them or not: the word that was fetched, say, on which all else depends.
+ * Sound, not complete: what remains is given back for a solver.
  */
 export function proveByRewriting(
   hypotheses: readonly Term[],
   goal: Term,
   budget: Budget = DEFAULT_BUDGET,
-  focus: readonly Term[] = [],
 ): RewritingProof {
   const limits = { ...DEFAULT_BUDGET, ...budget };
-  const base = contextOf(hypotheses);
-  const context = base.copy({ left: limits.visits });
-  const search = new Search(limits, focus);
+  const context = contextOf(hypotheses).copy({ left: limits.visits });
+  const search = new Search(limits);
   try {
-    search.prove(context, goal, [], 0);
+    search.prove({ context, goal, path: [], spent: 0, about: undefined });
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error;
     return { proved: false, open: [{ hypotheses: [...hypotheses], goal }] };

@@ -1,5 +1,5 @@
 /** Which case to distinguish next in a goal. */
-import { argument } from "./construct.js";
+import { argument, load } from "./construct.js";
 import { BOOL } from "./sort.js";
 import type { Term } from "./term.js";
 
@@ -68,4 +68,57 @@ function promise(atom: Term): number {
   if (atom.op === "var") return 16;
   if (atom.op === "eq" && atom.args[1]?.op === "const") return 4;
   return 1;
+}
+
+/** A read without the writes before it: what is read, whatever has been put there. */
+function plainRead(read: Term): Term {
+  let memory = argument(read, 0);
+  while (memory.op === "write" || memory.op === "ite") memory = argument(memory, memory.op === "ite" ? 2 : 0);
+  return load(memory, argument(read, 1), read.bytes);
+}
+
+function addValue(value: Term, found: Set<Term>): void {
+  if (value.op === "const") return;
+  found.add(value);
+  if (value.op === "extract") addValue(argument(value, 0), found);
+  if (value.op === "load") found.add(plainRead(value));
+}
+
+const valuesOf = new Map<Term, ReadonlySet<Term>>();
+
+/** The values, constants aside, between which the bit-vector choices in `t` choose; a slice stands for its whole as well. */
+export function choiceValues(t: Term): ReadonlySet<Term> {
+  const known = valuesOf.get(t);
+  if (known !== undefined) return known;
+  const found = new Set<Term>();
+  const seen = new Set<Term>();
+  const stack: Term[] = [t];
+  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+    if (seen.has(at) || at.op === "lambda") continue;
+    seen.add(at);
+    stack.push(...at.args);
+    if (at.op !== "ite" || at.sort.kind !== "bits") continue;
+    for (const value of at.args.slice(1)) if (value.op !== "ite") addValue(value, found);
+  }
+  if (valuesOf.size > 20_000) valuesOf.clear();
+  valuesOf.set(t, found);
+  return found;
+}
+
+/** The variables and reads that a literal is about. */
+export function subjects(literal: Term): ReadonlySet<Term> {
+  const found = new Set<Term>();
+  const visit = (t: Term): void => {
+    if (t.op === "lambda") return;
+    if (t.sort.kind === "bits" && (t.op === "var" || t.op === "select" || t.op === "load" || t.op === "extract"))
+      addValue(t, found);
+    if (t.op !== "select" && t.op !== "load") for (const arg of t.args) visit(arg);
+  };
+  visit(literal);
+  return found;
+}
+
+export function meets(a: ReadonlySet<Term>, b: ReadonlySet<Term>): boolean {
+  for (const t of a) if (b.has(t)) return true;
+  return false;
 }

@@ -1,7 +1,7 @@
 /** Bool: negation normal form, sorted conjunctions and disjunctions. */
 import { and, argument, eq, FALSE, ite, make, not, or, TRUE, widthOf } from "../construct.js";
 import { BOOL } from "../sort.js";
-import { compareTerms, type Term } from "../term.js";
+import { compareTerms, intern, type Term } from "../term.js";
 import type { Rule } from "./rule.js";
 
 export const notRules: readonly Rule[] = [
@@ -239,4 +239,41 @@ export const iffRules: readonly Rule[] = [
       return undefined;
     },
   },
+  {
+    name: "eq.bool-chain",
+    law: "== is associative and commutative on bools; ((a == b) == a) = b",
+    apply(t) {
+      const a = argument(t, 0);
+      const b = argument(t, 1);
+      if (a.sort !== BOOL || !(isIff(a) || isIff(b))) return undefined;
+      const leaves: Term[] = [];
+      let holds = collectIff(t, leaves);
+      leaves.sort(compareTerms);
+      const odd: Term[] = [];
+      for (const leaf of leaves) {
+        if (odd[odd.length - 1] === leaf) odd.pop();
+        else odd.push(leaf);
+      }
+      // Each == between the odd ones brings a negation of its own.
+      if (odd.length % 2 === 0 && odd.length > 0) holds = !holds;
+      let chain: Term | undefined;
+      for (const leaf of odd) chain = chain === undefined ? leaf : intern("eq", BOOL, [chain, leaf].sort(compareTerms));
+      if (chain === undefined) return holds ? TRUE : FALSE;
+      if (chain === t) return holds ? not(t) : undefined;
+      const normal = odd.length === 1 ? chain : make("eq", BOOL, chain.args);
+      return holds ? not(normal) : normal;
+    },
+  },
 ];
+
+function isIff(t: Term): boolean {
+  return t.op === "eq" && t.args[0]?.sort === BOOL;
+}
+
+/** The leaves of a chain of ==; whether the chain is true where all of them are false. */
+function collectIff(t: Term, leaves: Term[]): boolean {
+  if (t.op === "not") return !collectIff(argument(t, 0), leaves);
+  if (isIff(t)) return collectIff(argument(t, 0), leaves) === collectIff(argument(t, 1), leaves);
+  leaves.push(t);
+  return false;
+}

@@ -432,11 +432,11 @@ export const ultRules: readonly Rule[] = [
   },
   {
     name: "ult.carry-order",
-    law: "~a <u b = ~b <u a",
+    law: "~a <u b = ~b <u a where b is no sum",
     apply(t) {
       const a = argument(t, 0);
       const b = argument(t, 1);
-      if (a.op !== "bvnot" || compareTerms(argument(a, 0), b) <= 0) return undefined;
+      if (a.op !== "bvnot" || isSum(b) || compareTerms(argument(a, 0), b) <= 0) return undefined;
       return make("ult", BOOL, [bvnot(b), argument(a, 0)]);
     },
   },

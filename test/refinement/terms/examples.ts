@@ -133,6 +133,13 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     test("eq", b.FALSE, p),
   ],
   "eq.bool-bits": () => [test("eq", ...sorted(bit1(A(1)), bit1(B(1))))],
+  "eq.bool-chain": () => [
+    test("eq", b.eq(p, q), p),
+    test("eq", r, b.eq(p, q)),
+    test("eq", b.eq(p, q), b.eq(q, r)),
+    test("eq", b.eq(p, b.eq(q, r)), b.eq(q, p)),
+    test("eq", b.eq(p, q), b.eq(p, q)),
+  ],
   "eq.bool-not": () => [
     test("eq", ...sorted(b.not(p), q)),
     test("eq", ...sorted(q, b.not(p))),

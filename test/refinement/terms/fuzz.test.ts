@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { rewritingOverruns } from "../../../refinement/terms/construct.js";
 import { Evaluator } from "../../../refinement/terms/evaluate.js";
 import { print } from "../../../refinement/terms/print.js";
 import { BOOL, bits, file, memory, type Sort } from "../../../refinement/terms/sort.js";
@@ -32,3 +33,7 @@ for (const [name, profile, cases] of PROFILES) {
     }
   });
 }
+
+test("no two rules undo each other", () => {
+  expect(rewritingOverruns()).toBe(0);
+});
