@@ -32,6 +32,9 @@ export type Code =
   | "E_VALUE"
   | "E_FIXED"
   | "E_EXTENDS"
+  | "E_OVERRIDE"
+  | "E_MEMOIZED"
+  | "E_HANDLER"
   | "E_PARAMETER"
   | "E_ENCODING"
   | "E_FIELD"
@@ -46,7 +49,8 @@ export type Code =
   | "E_MATERIALIZE"
   | "E_CONCRETIZE"
   | "E_FAULT"
-  | "E_EMULATOR";
+  | "E_EMULATOR"
+  | "E_TRANSLATOR";
 
 interface Found extends Diagnostic {
   readonly code: Code;

@@ -7,6 +7,7 @@ import { coerce } from "./coerce.js";
 import type { Context } from "./context.js";
 import { faultUnless, memoryAccess, sliceBounds } from "./parts.js";
 import { unknownName } from "./names.js";
+import { type OperandPlace, writeOperand } from "./operand.js";
 import { type Place, placeOf, readPlace, writePlace } from "./places.js";
 import { bitsType } from "./types.js";
 import { type TypedValue, single, typed } from "./value.js";
@@ -14,6 +15,11 @@ import { type TypedValue, single, typed } from "./value.js";
 /** `place = e`, where the place may be a slice, a bit or bytes of memory. */
 export function assign(cx: Context, node: AssignStatement): void {
   const { target } = node;
+  const binding = target.kind === "name" ? cx.scope.get(target.name) : undefined;
+  if (binding?.kind === "operand") {
+    assignOperand(cx, node, binding.operand);
+    return;
+  }
   const part = target.kind === "slice" || target.kind === "access" || target.kind === "index" ? target : undefined;
   const whole = placeOf(cx, target);
   if (whole.kind === "place") {
@@ -56,6 +62,17 @@ export function assign(cx: Context, node: AssignStatement): void {
     default:
       unreachable(part);
   }
+}
+
+function assignOperand(cx: Context, node: AssignStatement, operand: OperandPlace): void {
+  const type = operand.width === 0 ? undefined : bitsType(operand.width);
+  const value = cx.evaluate(node.value, type);
+  if (type === undefined) {
+    cx.report("E_ASSIGN", node.target.span, `\`${operand.name}\` is an address, no place that can be assigned`);
+    return;
+  }
+  const bits = coerce(cx, value, type, node.value.span, `\`${operand.name}\``);
+  if (bits !== undefined) writeOperand(cx, operand, bits);
 }
 
 function assignable(cx: Context, node: Expression, place: Place): boolean {

@@ -1,15 +1,20 @@
-/** The built-in functions: `sext`, `zext`, `bits`, `bool`, `accessible`. */
+/** The built-in functions: `sext`, `zext`, `bits`, `bool`, `accessible`, and those of decoded operands. */
 import * as build from "../../../refinement/terms/build.js";
 import type { Access, Term } from "../../../refinement/terms/term.js";
-import type { CallNode } from "../syntax/ast.js";
+import { unreachable } from "../../../refinement/errors.js";
+import type { CallNode, Expression } from "../syntax/ast.js";
 import { coerce } from "./coerce.js";
 import type { Context } from "./context.js";
 import { evaluateConstant } from "./constants.js";
+import { isSegmented, linearAddress, memoryOperand, offsetOf } from "./operand.js";
 import { placeOf, readPlace } from "./places.js";
 import { BOOL_TYPE, MAX_WIDTH, type NType, bitsType, scalarWidth, typeToString } from "./types.js";
-import { type Val, WRONG, single, typed } from "./value.js";
+import { type Val, WRONG, describe, integer, single, typed } from "./value.js";
 
 export const BUILT_IN = ["sext", "zext", "bits", "bool", "accessible"] as const;
+
+/** Those that a function of the machine may replace. */
+export const OPERAND_FUNCTIONS = ["width", "offset", "linear", "on_stack", "segmented"] as const;
 
 export function arity(cx: Context, node: CallNode, wanted: number | readonly [number, number], usage: string): boolean {
   const [least, most] = typeof wanted === "number" ? [wanted, wanted] : wanted;
@@ -106,6 +111,49 @@ export function toBool(cx: Context, node: CallNode): Val {
   const value = cx.evaluate(operand, bitsType(1));
   const bit = coerce(cx, value, bitsType(1), operand.span, "`bool`");
   return bit === undefined ? WRONG : typed(BOOL_TYPE, build.bitsToBool(single(bit)));
+}
+
+/** `width(e)` of bits or of an operand, which is not accessed; the others of one in memory. */
+export function ofOperand(cx: Context, node: CallNode): Val {
+  const [operand, by] = node.arguments;
+  const name = OPERAND_FUNCTIONS.find((f) => f === node.callee.name);
+  if (
+    name === undefined ||
+    !arity(cx, node, name === "linear" || name === "offset" ? [1, 2] : 1, `${node.callee.name}(operand)`)
+  )
+    return WRONG;
+  if (operand === undefined) return WRONG;
+  if (name === "width") return widthOf(cx, operand);
+  if (operand.kind !== "name") return cx.wrong("E_TYPE", operand.span, `\`${name}\` is of an operand, named alone`);
+  const place = memoryOperand(cx, operand.name, operand.span);
+  if (place === undefined) return WRONG;
+  switch (name) {
+    case "on_stack":
+      return { kind: "truth", value: place.stack };
+    case "segmented":
+      return { kind: "truth", value: isSegmented(place) };
+    case "offset":
+    case "linear": {
+      const type = bitsType(64);
+      const moved =
+        by === undefined ? undefined : coerce(cx, cx.evaluate(by, type), type, by.span, `the distance of \`${name}\``);
+      if (by !== undefined && moved === undefined) return WRONG;
+      const distance = moved === undefined ? undefined : single(moved);
+      return typed(type, name === "offset" ? offsetOf(cx, place, distance) : linearAddress(cx, place, distance));
+    }
+    default:
+      return unreachable(name);
+  }
+}
+
+function widthOf(cx: Context, operand: Expression): Val {
+  const binding = operand.kind === "name" ? cx.scope.get(operand.name) : undefined;
+  if (binding?.kind === "operand") return integer(BigInt(binding.operand.width));
+  const value = cx.probe(() => cx.evaluate(operand, undefined));
+  if (value.kind === "typed" && value.type.kind === "bits") return integer(BigInt(value.type.width));
+  return value.kind === "wrong"
+    ? WRONG
+    : cx.wrong("E_TYPE", operand.span, `\`width\` is of bits; \`${cx.text(operand.span)}\` is ${describe(value)}`);
 }
 
 /** `accessible(mem, load, address, bytes)`; `bytes` may depend on the state where it chooses among constants. */

@@ -2,15 +2,18 @@
 import * as build from "../../../refinement/terms/build.js";
 import { didYouMean } from "../diagnostics.js";
 import type { CallNode, Expression, TypeNode } from "../syntax/ast.js";
-import { accessible, arity, BUILT_IN, extend, toBits, toBool } from "./built-in.js";
+import { accessible, arity, BUILT_IN, extend, ofOperand, OPERAND_FUNCTIONS, toBits, toBool } from "./built-in.js";
 import { coerce } from "./coerce.js";
 import { type Context, MAX_CALLS, TooLarge } from "./context.js";
+import { evaluateConstant } from "./constants.js";
+import { runBody } from "./body.js";
 import { typeOf } from "./declarations.js";
+import { applicationOf, memoizedFunction } from "./memoized.js";
 import { trapByName, trapValue } from "./names.js";
 import { flexible } from "./operands.js";
 import { Scope, type ValueBinding } from "./scope.js";
 import { type NType, scalarSort } from "./types.js";
-import { describe, NONE, type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
+import { describe, type TypedValue, type Val, WRONG, integer, single, typed } from "./value.js";
 import type { FunctionDeclaration, UninterpretedDeclaration } from "./world.js";
 
 export function evaluateCall(cx: Context, node: CallNode, hint: NType | undefined): Val {
@@ -35,14 +38,15 @@ export function evaluateCall(cx: Context, node: CallNode, hint: NType | undefine
     }
   }
   const declared = cx.world.functions.get(name);
-  if (declared !== undefined) return inline(cx, node, declared);
+  if (declared !== undefined) return declared.memoized ? applyMemoized(cx, node, declared) : inline(cx, node, declared);
   const uninterpreted = cx.world.uninterpreted.get(name);
   if (uninterpreted !== undefined) return apply(cx, node, uninterpreted);
+  if (OPERAND_FUNCTIONS.some((f) => f === name)) return ofOperand(cx, node);
   if (trapByName(cx.world.trap ?? NO_TRAPS, name) !== undefined)
     return cx.wrong("E_TYPE", node.span, `\`${name}\` is a trap: \`raise ${cx.text(node.span)}\` raises it`);
   for (const a of node.arguments) cx.evaluate(a, undefined);
   if (cx.world.broken.has(name) || cx.world.incomplete) return WRONG;
-  const known = [...cx.world.functions.keys(), ...cx.world.uninterpreted.keys(), ...BUILT_IN];
+  const known = [...cx.world.functions.keys(), ...cx.world.uninterpreted.keys(), ...BUILT_IN, ...OPERAND_FUNCTIONS];
   return cx.wrong("E_UNKNOWN", node.callee.span, `unknown function \`${name}\`${didYouMean(name, known)}`);
 }
 
@@ -84,6 +88,14 @@ function apply(cx: Context, node: CallNode, declaration: UninterpretedDeclaratio
   return typed(declaration.result, build.apply(declaration.name, scalarSort(declaration.result), args.map(single)));
 }
 
+function applyMemoized(cx: Context, node: CallNode, f: FunctionDeclaration): Val {
+  if (cx.world.recursive.has(f.name)) return WRONG;
+  const memoized = memoizedFunction(cx, f);
+  const args = memoized === undefined ? undefined : typedArguments(cx, node, memoized.parameters);
+  if (memoized === undefined || args === undefined) return WRONG;
+  return applicationOf(cx, memoized, args.map(single));
+}
+
 /** Names in a signature's widths that no parameter or constant of the machine has: they take the arguments' widths. */
 function genericNames(cx: Context, f: FunctionDeclaration): ReadonlySet<string> {
   const names = new Set<string>();
@@ -99,8 +111,9 @@ function genericNames(cx: Context, f: FunctionDeclaration): ReadonlySet<string> 
   return names;
 }
 
+/** What the body means depends on the widths or the numbers of a call. */
 export function isGeneric(cx: Context, f: FunctionDeclaration): boolean {
-  return genericNames(cx, f).size > 0;
+  return genericNames(cx, f).size > 0 || f.signature.parameters.some((p) => p.type.kind === "number");
 }
 
 function bindGenerics(type: TypeNode, found: NType, open: ReadonlySet<string>, scope: Scope): void {
@@ -132,6 +145,12 @@ function inline(cx: Context, node: CallNode, f: FunctionDeclaration): Val {
   node.arguments.forEach((argument, i) => {
     const parameter = parameters[i];
     if (parameter === undefined) return;
+    if (parameter.type.kind === "number") {
+      const constant = evaluateConstant(cx, argument, `\`${parameter.name.name}\` of \`${f.name}\``);
+      values[i] = constant === undefined ? WRONG : integer(constant);
+      widths.define(parameter.name.name, { kind: "value", value: values[i] ?? WRONG, what: "a number" });
+      return;
+    }
     const isOpen = !bound(parameter.type, open, widths);
     const type = isOpen ? undefined : parameterType(cx, f, parameter.type, widths);
     const value = argumentValue(cx, argument, type, uses, i);
@@ -146,6 +165,8 @@ function inline(cx: Context, node: CallNode, f: FunctionDeclaration): Val {
       values[i] = WRONG;
     }
   });
+  // An argument in error leaves a width open, and has been reported.
+  if ([...open].some((name) => widths.get(name) === undefined) && values.some((v) => v?.kind === "wrong")) return WRONG;
   const scope = new Scope(widths);
   parameters.forEach((p, i) => {
     const use = uses[i];
@@ -162,23 +183,6 @@ function inline(cx: Context, node: CallNode, f: FunctionDeclaration): Val {
 function openWidth(cx: Context, argument: Expression): Val {
   const text = cx.text(argument.span);
   return cx.wrong("E_CONTEXT", argument.span, `the width of \`${text}\` is open: write it with its width, as in 32'd1`);
-}
-
-/** The body of a function in a scope that holds its parameters. */
-export function runBody(cx: Context, f: FunctionDeclaration, scope: Scope, widths: Scope): Val {
-  const { result } = f.signature;
-  const type = result === undefined ? undefined : cx.inUnit(f.unit, widths, () => typeOf(cx, result));
-  return cx.inUnit(f.bodyUnit, new Scope(scope), () => {
-    if (result === undefined) {
-      cx.execute(f.body);
-      return NONE;
-    }
-    const value = cx.evaluateBlock(f.body, type);
-    if (type === undefined) return WRONG;
-    if (value.kind === "none" && cx.dead) return WRONG;
-    const last = f.body.statements.at(-1);
-    return coerce(cx, value, type, last?.span ?? f.body.span, `the result of \`${f.name}\``) ?? WRONG;
-  });
 }
 
 function argumentValue(

@@ -17,6 +17,9 @@ export function typeOf(cx: Context, node: TypeNode): NType | undefined {
   switch (node.kind) {
     case "bool":
       return { kind: "bool" };
+    case "number":
+      cx.report("E_TYPE", node.span, "`number`, a constant, is for parameters of functions alone; write bits(32), say");
+      return undefined;
     case "bits": {
       const width = bounded(cx, node.width, MAX_WIDTH, "a width");
       return width === undefined ? undefined : { kind: "bits", width };

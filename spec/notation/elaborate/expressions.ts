@@ -178,14 +178,16 @@ function slice(cx: Context, node: SliceNode): Val {
   return typed(bitsType(bounds.hi - bounds.lo + 1), build.extract(single(base), bounds.hi, bounds.lo));
 }
 
-/** A load; it faults where the memory is a state variable with a trap for loads and the body may raise. */
+/** A load, or a fetch; it faults where the memory is a state variable with a trap for it and the body may raise. */
 function access(cx: Context, node: AccessNode): Val {
   const place = placeOf(cx, node.base);
   const base = place.kind === "place" ? readPlace(cx, place.place) : cx.evaluate(node.base, undefined);
   const at = memoryAccess(cx, node, base);
   if (at === undefined) return WRONG;
   const state = place.kind === "place" ? place.place.state : undefined;
-  if (state?.faults.load !== undefined) faultUnless(cx, at, "load", state.faults.load);
+  const kind = cx.permissions.fetches === true ? "fetch" : "load";
+  const fault = state?.faults[kind];
+  if (fault !== undefined) faultUnless(cx, at, kind, fault);
   return typed(bitsType(at.bytes * 8), build.load(at.memory, at.address, at.bytes));
 }
 

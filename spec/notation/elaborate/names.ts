@@ -4,6 +4,7 @@ import { argumentCount, didYouMean } from "../diagnostics.js";
 import type { Span } from "../syntax/ast.js";
 import type { Context } from "./context.js";
 import { constantValue } from "./declarations.js";
+import { readOperand } from "./operand.js";
 import { placeOf, readPlace } from "./places.js";
 import { type NType, type TrapType, leaves, sameType, scalarWidth, sortOf } from "./types.js";
 import { type TypedValue, type Val, WRONG, typed } from "./value.js";
@@ -21,6 +22,12 @@ export function evaluateName(cx: Context, name: string, span: Span, hint: NType 
   if (binding?.kind === "value") {
     if (binding.use !== undefined) binding.use.otherwise = true;
     return binding.value;
+  }
+  if (binding?.kind === "operand") {
+    const { operand } = binding;
+    if (operand.kind === "memory" && operand.width === 0)
+      return cx.wrong("E_TYPE", span, `\`${name}\` is an address; its place is not read`);
+    return readOperand(cx, operand);
   }
   const place = placeOf(cx, { kind: "name", name, span });
   if (place.kind === "place") return readPlace(cx, place.place);
@@ -56,6 +63,7 @@ export function unknownName(cx: Context, name: string, span: Span, remedy: strin
 function nameHasType(cx: Context, name: string, type: NType): boolean {
   const binding = cx.scope.get(name);
   if (binding?.kind === "cell") return sameType(binding.type, type);
+  if (binding?.kind === "operand") return false;
   if (binding !== undefined) return binding.value.kind === "typed" && sameType(binding.value.type, type);
   const state = cx.world.state.get(name);
   return state !== undefined && sameType(state.type, type);

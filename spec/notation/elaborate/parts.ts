@@ -1,6 +1,6 @@
 /** Parts of values: slices of bits, bytes of memory. */
 import * as build from "../../../refinement/terms/build.js";
-import type { Term } from "../../../refinement/terms/term.js";
+import type { Access, Term } from "../../../refinement/terms/term.js";
 import type { AccessNode, SliceNode } from "../syntax/ast.js";
 import { coerce } from "./coerce.js";
 import { evaluateConstant } from "./constants.js";
@@ -57,7 +57,7 @@ export function memoryAccess(cx: Context, node: AccessNode, base: Val): MemoryAc
 }
 
 /** The trap that an inaccessible access raises, where the body may raise. */
-export function faultUnless(cx: Context, at: MemoryAccess, kind: "load" | "store", trap: string): void {
+export function faultUnless(cx: Context, at: MemoryAccess, kind: Access, trap: string): void {
   if (!cx.permissions.raise) return;
   const declaration = cx.world.trap?.table.traps.find((t) => t.name === trap);
   if (declaration === undefined) return;

@@ -90,7 +90,7 @@ export function fileIndex(
   let value: Val;
   const binding = node.kind === "name" ? cx.scope.get(node.name) : undefined;
   if (binding?.kind === "value" && binding.use !== undefined && root !== undefined) {
-    binding.use.files.add(root);
+    binding.use.index(root);
     value = binding.value;
   } else {
     value = cx.evaluate(node, bitsType(width));

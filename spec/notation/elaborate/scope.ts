@@ -1,11 +1,21 @@
 /** Names in a body: parameters, `let`, `var`, operands; inner scopes over outer ones. */
+import type { OperandPlace } from "./operand.js";
 import type { NType } from "./types.js";
 import type { Val } from "./value.js";
 
 /** How an operand field is used, for the assembler: the files it indexes, and whether it is used in any other way. */
 export class FieldUse {
   readonly files = new Set<string>();
+  /** The element that its value 0 names. */
+  first = 0;
   otherwise = false;
+
+  /** Names an element of a file: `first` is that which 0 stands for. */
+  index(file: string, first = 0): void {
+    if (this.files.size > 0 && this.first !== first) this.otherwise = true;
+    this.files.add(file);
+    this.first = first;
+  }
 }
 
 /** A name that stands for a value. */
@@ -26,7 +36,13 @@ export interface CellBinding {
   readonly state: boolean;
 }
 
-export type Binding = ValueBinding | CellBinding;
+/** A name that stands for an operand of a decoded instruction: part of a register, or bytes of memory. */
+export interface OperandBinding {
+  readonly kind: "operand";
+  readonly operand: OperandPlace;
+}
+
+export type Binding = ValueBinding | CellBinding | OperandBinding;
 
 export class Scope {
   private readonly parent: Scope | undefined;

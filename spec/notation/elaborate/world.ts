@@ -24,6 +24,16 @@ export interface FunctionDeclaration {
   readonly unit: Unit;
   readonly body: Block;
   readonly bodyUnit: Unit;
+  readonly memoized: boolean;
+}
+
+/** A memoized function, elaborated: the name it is applied by, and the state that it looks at. */
+export interface MemoizedFunction {
+  readonly name: string;
+  readonly parameters: readonly { readonly name: string; readonly type: ScalarType }[];
+  readonly result: NType;
+  /** Flattened names of the state variables that follow the arguments. */
+  readonly reads: readonly string[];
 }
 
 export interface UninterpretedDeclaration {
@@ -78,6 +88,8 @@ export interface World {
   /** Worked-out types and constants; undefined while being worked out. */
   readonly knownTypes: Map<string, NType | undefined>;
   readonly knownConstants: Map<string, Val | undefined>;
+  /** Memoized functions elaborated so far; undefined for one in error. */
+  readonly memoized: Map<string, MemoizedFunction | undefined>;
   /** Member → the declared enums that have it. */
   readonly members: Map<string, EnumType[]>;
 }
@@ -96,6 +108,7 @@ export function emptyWorld(): World {
     recursive: new Set(),
     knownTypes: new Map(),
     knownConstants: new Map(),
+    memoized: new Map(),
     members: new Map(),
   };
 }
@@ -110,6 +123,8 @@ export interface Permissions {
   readonly assign: boolean;
   /** `raise`, and accesses to memory that fault. */
   readonly raise: boolean;
+  /** Accesses to memory fetch instructions. */
+  readonly fetches?: boolean;
   /** `choose`: the prefix of the choice's variable (`transition`), or undefined where there can be none. */
   readonly choices: { readonly owner: string; readonly list: Parameter[] } | undefined;
 }

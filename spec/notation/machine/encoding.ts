@@ -10,6 +10,8 @@ import { parseRow } from "./row.js";
 
 export interface Layout {
   readonly width: number;
+  /** Addresses that the instruction takes. */
+  readonly length: number;
   readonly mask: bigint;
   readonly match: bigint;
   readonly fields: readonly Field[];
@@ -29,10 +31,16 @@ interface Row {
   readonly parts: readonly RowPart[];
 }
 
-/** Lays out a row in a word of `width` bits; `widthOf` knows the widths of fields without a bit list. */
+/** Lengths of instructions in addresses, and the bits at one. */
+export interface Lengths {
+  readonly lengths: readonly number[];
+  readonly unit: number;
+}
+
+/** Lays out a row in a word of one of the lengths; `widthOf` knows the widths of fields without a bit list. */
 export function layOut(
   row: Row,
-  width: number,
+  { lengths, unit }: Lengths,
   widthOf: (field: string) => number | undefined,
   diagnostics: Diagnostics,
 ): Layout | undefined {
@@ -44,14 +52,16 @@ export function layOut(
   const open = row.parts.filter((_, i) => sizes[i] === undefined);
   const known = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const [only] = open;
-  if (open.length > 1 || (only !== undefined && known >= width)) {
+  const widths = lengths.map((length) => length * unit);
+  const width = widths.length === 1 ? widths[0] : only === undefined ? widths.find((w) => w === known) : undefined;
+  if (open.length > 1 || (only !== undefined && (width === undefined || known >= width))) {
     const [first, second] = open;
     const part = second ?? first;
     const name = part?.kind === "field" ? part.name : "";
     return report(part, "E_FIELD", `nothing says how wide the field \`${name}\` is: give its bits, as in ${name}[4:0]`);
   }
-  if (only === undefined && known !== width)
-    return report(row.parts[0], "E_ENCODING", `the row has ${known} bits and an instruction ${width}`);
+  if (width === undefined || (only === undefined && known !== width))
+    return report(row.parts[0], "E_ENCODING", `the row has ${known} bits and an instruction ${widths.join(" or ")}`);
 
   let mask = 0n;
   let match = 0n;
@@ -87,7 +97,7 @@ export function layOut(
       pieces: list,
     });
   }
-  return { width, mask, match, fields };
+  return { width, length: width / unit, mask, match, fields };
 }
 
 function partSize(part: RowPart, widthOf: (field: string) => number | undefined): number | undefined {
@@ -114,6 +124,25 @@ export function fieldOfWord(field: Field, word: Term): Term {
   const parts = sorted.map((p) => build.extract(word, p.at + p.width - 1, p.at));
   const lowest = sorted.at(-1)?.lo ?? 0;
   if (lowest > 0) parts.push(build.constant(lowest, 0n));
+  const [first] = parts;
+  return parts.length === 1 && first !== undefined ? first : build.concat(...parts);
+}
+
+/** The word that the fields' variables make, with the row's constants. */
+export function wordOfFields({ width, match, fields }: Layout): Term {
+  const parts: Term[] = [];
+  let top = width;
+  const pieces = fields.flatMap((f) => f.pieces.map((p) => ({ ...p, term: f.term }))).sort((a, b) => b.at - a.at);
+  const constantTo = (lo: number): void => {
+    if (top > lo) parts.push(build.extract(build.constant(width, match), top - 1, lo));
+    top = lo;
+  };
+  for (const { at, lo, width: size, term } of pieces) {
+    constantTo(at + size);
+    parts.push(build.extract(term, lo + size - 1, lo));
+    top = at;
+  }
+  constantTo(0);
   const [first] = parts;
   return parts.length === 1 && first !== undefined ? first : build.concat(...parts);
 }

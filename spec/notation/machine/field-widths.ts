@@ -15,6 +15,24 @@ export function visitBlock(block: Block, visit: (node: Expression) => void): voi
   for (const statement of block.statements) visitStatement(statement, visit);
 }
 
+/** Names that a block assigns as a whole. */
+export function assignedNames(block: Block): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = ({ statements }: Block): void => {
+    for (const statement of statements) {
+      if (statement.kind === "assign" && statement.target.kind === "name") names.add(statement.target.name);
+      else if (statement.kind === "for") visit(statement.body);
+      else if (statement.kind === "if") {
+        visit(statement.then);
+        if (statement.else !== undefined) visit(statement.else);
+      } else if (statement.kind === "expression" && statement.expression.kind === "match")
+        for (const arm of statement.expression.arms) visit(arm.body);
+    }
+  };
+  visit(block);
+  return names;
+}
+
 function visitStatement(statement: Statement, visit: (node: Expression) => void): void {
   switch (statement.kind) {
     case "let":

@@ -1,16 +1,34 @@
 /** Instructions: encodings, fetching, and a transition for each. */
-import type { Encoding, Field, Instruction, InstructionSet, Transition } from "../../../refinement/machine.js";
+import type {
+  Encoding,
+  Field,
+  FieldFile,
+  Instruction,
+  InstructionSet,
+  Transition,
+} from "../../../refinement/machine.js";
 import * as build from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { didYouMean } from "../diagnostics.js";
 import { FieldUse } from "../elaborate/scope.js";
 import type { Definition, InstructionEntry } from "../read/definition.js";
 import type { RowPart } from "../syntax/ast.js";
-import { type Layout, fieldOfWord, matches } from "./encoding.js";
+import { type Layout, fieldOfWord, matches, wordOfFields } from "./encoding.js";
+import { expansionOf, targetOf } from "./expansion.js";
 import { fetchOf, illegalEffect, nextOf } from "./fetching.js";
-import { checkAssembly, layoutAll, readRows, reportOverlaps } from "./layouts.js";
+import { handled } from "./handler.js";
+import { checkAssembly, layoutAll, spellingOf, readRows, reportMisfits, reportOverlaps } from "./layouts.js";
 import type { Encoded } from "./overlap.js";
-import { type Body, type Elaboration, type Given, conditionOf, effectOf, untrapped } from "./transitions.js";
+import {
+  type Body,
+  type Elaboration,
+  type Given,
+  type Instructing,
+  NOTHING,
+  conditionOf,
+  effectOf,
+  untrapped,
+} from "./transitions.js";
 
 export interface Elaborated {
   readonly set: InstructionSet;
@@ -23,12 +41,12 @@ export function instructionSet(
   names: RegisterNames,
 ): Elaborated | undefined {
   const { diagnostics } = plain;
-  const operands = definition.instructions.find((i) => i.operands !== undefined && i.encoding === undefined);
+  const operands = definition.instructions.find((i) => i.operands !== undefined);
   if (operands !== undefined) {
     diagnostics.report(
-      "E_UNSUPPORTED",
+      "E_STRUCTURE",
       operands.place,
-      `\`${operands.name}\` names operands instead of an encoding; no decoder library is connected${definition.decoder === undefined ? ", and the machine names none" : ` for \`${definition.decoder.name}\``}`,
+      `\`${operands.name}\` names operands, and the machine names no \`decoder\` that finds them; give it an encoding`,
     );
     return undefined;
   }
@@ -46,27 +64,72 @@ export function instructionSet(
     ...plain,
     fields: new Set([...rows.values()].flat().flatMap((p) => (p.kind === "field" ? [p.name] : []))),
   };
-  const fetch = fetchEntry === undefined ? undefined : fetchOf(fetchEntry, elaboration);
   const next = fetchEntry === undefined ? undefined : nextOf(definition, elaboration, fetchEntry);
-  const layouts = fetch === undefined ? new Map<InstructionEntry, Layout>() : layoutAll(rows, elaboration, fetch.width);
+  const fetch = fetchEntry === undefined ? undefined : fetchOf(fetchEntry, elaboration, next?.programCounter);
+  const layouts =
+    fetch === undefined
+      ? new Map<InstructionEntry, Layout>()
+      : layoutAll(rows, elaboration, { lengths: fetch.parcels.lengths, unit: fetch.unit });
   for (const entry of definition.instructions) if (!layouts.has(entry)) checkBody(entry, rows.get(entry), elaboration);
   if (fetchEntry === undefined || fetch === undefined || next === undefined) return undefined;
   const instructions: Instruction[] = [];
   const transitions: Transition[] = [];
   const encoded: { entry: InstructionEntry; encoding: Encoded }[] = [];
-  const fieldFiles = new Map<string, ReadonlyMap<string, string>>();
+  const fieldFiles = new Map<string, ReadonlyMap<string, FieldFile>>();
+  const spelling = spellingOf(definition, layouts, diagnostics);
   const noWord: Term[] = [];
-  const ready = build.and(untrapped(elaboration.world), fetch.fetchable);
+  const ready = conditionOf(elaboration, fetchEntry.when, [], "`when`");
+  const running = build.and(untrapped(elaboration.world), ready);
+  const targets = new Map(
+    definition.instructions.flatMap((entry) => {
+      const target =
+        entry.expands === undefined ? undefined : targetOf(entry.expands, definition.instructions, elaboration);
+      return target === undefined ? [] : [[entry, target] as const];
+    }),
+  );
+  const bodyOf = (
+    entry: InstructionEntry,
+    operands: readonly Given[],
+    instructing: Instructing,
+  ): Body & Partial<Pick<Instruction, "expands">> => {
+    if (entry.expands === undefined) return effectOf(elaboration, entry.execute, entry.name, operands, instructing);
+    const target = targets.get(entry);
+    const layout = target === undefined ? undefined : layouts.get(target);
+    if (target === undefined || layout === undefined) return NOTHING;
+    const expansion = expansionOf(entry.expands, target, layout, operands, elaboration);
+    // The word is the short instruction's own.
+    const word = operands.filter((o) => o.name === "word" && !layout.fields.some((f) => f.name === "word"));
+    const given = [...expansion.operands, ...word];
+    const body = effectOf(elaboration, expansion.execute, entry.name, given, instructing);
+    expansion.settle();
+    const values = expansion.operands.flatMap(({ name, terms: [term] = [] }) =>
+      term === undefined ? [] : [[name, term] as const],
+    );
+    return { ...body, expands: { instruction: target.name, operands: new Map(values) } };
+  };
   for (const entry of definition.instructions) {
     const layout = layouts.get(entry);
     if (layout === undefined) continue;
-    checkAssembly(entry, layout, diagnostics);
+    checkAssembly(entry, layout, { spelling, registerNames: names }, diagnostics);
     const uses = new Map(layout.fields.map((f) => [f.name, new FieldUse()] as const));
-    const asFields = layout.fields.map((f): Given => given(f, f.term, uses.get(f.name)));
-    const asBits = layout.fields.map((f): Given => given(f, fieldOfWord(f, fetch.word), undefined));
-    const abstract = effectOf(elaboration, entry.execute, entry.name, asFields, next);
-    const concrete: Body = effectOf(elaboration, entry.execute, entry.name, asBits, next);
-    const constraint = constraintOf(elaboration, entry, asFields);
+    const word = fetch.wordOf(layout.length);
+    const asFields = [
+      ...layout.fields.map((f): Given => given(f, f.term, uses.get(f.name))),
+      ...givenWord(layout, wordOfFields(layout)),
+    ];
+    const asBits = [
+      ...layout.fields.map((f): Given => given(f, fieldOfWord(f, word), undefined)),
+      ...givenWord(layout, word),
+    ];
+    const instructing = { length: layout.length, next };
+    const abstract = bodyOf(entry, asFields, instructing);
+    const concrete = bodyOf(entry, asBits, instructing);
+    // What a word is depends on its fields in other ways than what it does.
+    const constraint = constraintOf(
+      elaboration,
+      entry,
+      layout.fields.map((f) => given(f, f.term, undefined)),
+    );
     const encoding: Encoding = { ...layout, ...(constraint === undefined ? {} : { constraint }) };
     const instruction: Instruction = {
       name: entry.name,
@@ -74,26 +137,30 @@ export function instructionSet(
       assembly: entry.assembly?.text.trim(),
       choices: abstract.choices,
       effect: abstract.effect,
+      expands: abstract.expands,
       line: entry.place.line,
     };
     instructions.push(instruction);
     encoded.push({ entry, encoding: { ...layout, constraint } });
-    const is = build.and(matches(layout, fetch.word), constraintOf(elaboration, entry, asBits) ?? build.TRUE);
+    const is = build.and(matches(layout, word), constraintOf(elaboration, entry, asBits) ?? build.TRUE);
     noWord.push(build.not(is));
     transitions.push({
       name: entry.name,
       parameters: [],
       choices: concrete.choices,
-      guard: build.and(ready, is),
+      guard: build.and(running, fetch.fetchableOf(layout.length), is),
       effect: concrete.effect,
       instruction,
     });
     fieldFiles.set(entry.name, filesOf(uses));
   }
   reportOverlaps(encoded, diagnostics);
-  if (fetch.fault !== undefined) {
-    const effect = { raises: [{ condition: build.TRUE, ...fetch.fault }], assigns: new Map<string, Term>() };
-    const guard = build.and(untrapped(elaboration.world), build.not(fetch.fetchable));
+  reportMisfits(encoded, fetch.parcels, diagnostics);
+  if (fetch.raises.length > 0) {
+    // One of them holds: where it is none of the others, it is the last.
+    const raises = fetch.raises.map((r, i) => (i === fetch.raises.length - 1 ? { ...r, condition: build.TRUE } : r));
+    const effect = handled(elaboration, { raises, assigns: new Map<string, Term>() });
+    const guard = build.and(running, build.not(fetch.fetchable));
     transitions.push({ name: "fetch_fault", parameters: [], choices: [], guard, effect, instruction: undefined });
   }
   if (fetchEntry.illegal !== undefined) {
@@ -102,7 +169,7 @@ export function instructionSet(
       name: "illegal",
       parameters: [],
       choices: [],
-      guard: build.and(ready, ...noWord),
+      guard: build.and(running, fetch.fetchable, ...noWord),
       effect,
       instruction: undefined,
     });
@@ -111,10 +178,12 @@ export function instructionSet(
     programCounter: next.programCounter,
     word: fetch.word,
     fetchable: fetch.fetchable,
-    length: fetch.length,
+    ready,
     wordWidth: fetch.width,
+    parcels: fetch.parcels,
     instructions,
     registerNames: names,
+    spelling,
     fieldFiles,
   };
   return { set, transitions };
@@ -130,11 +199,17 @@ function given(field: Field, term: Term, use: FieldUse | undefined): Given {
   };
 }
 
-function filesOf(uses: ReadonlyMap<string, FieldUse>): ReadonlyMap<string, string> {
-  const files = new Map<string, string>();
+/** `word` is the instruction's own word, unless a field is called so. */
+function givenWord({ width, fields }: Layout, word: Term): readonly Given[] {
+  if (fields.some((f) => f.name === "word")) return [];
+  return [{ name: "word", type: { kind: "bits", width }, terms: [word], what: "the instruction's word" }];
+}
+
+function filesOf(uses: ReadonlyMap<string, FieldUse>): ReadonlyMap<string, FieldFile> {
+  const files = new Map<string, FieldFile>();
   for (const [field, use] of uses) {
     const [file, ...more] = use.files;
-    if (file !== undefined && more.length === 0 && !use.otherwise) files.set(field, file);
+    if (file !== undefined && more.length === 0 && !use.otherwise) files.set(field, { file, first: use.first });
   }
   return files;
 }
@@ -145,10 +220,10 @@ function checkBody(entry: InstructionEntry, parts: readonly RowPart[] | undefine
     parts === undefined
       ? (entry.encoding?.text.match(/[A-Za-z_]\w*/g) ?? [])
       : parts.flatMap((p) => (p.kind === "field" ? [p.name] : []));
-  const fields = [...new Set(names)].map(
+  const fields = [...new Set([...names, "word"])].map(
     (name): Given => ({ name, type: { kind: "bool" }, terms: undefined, what: "an operand" }),
   );
-  effectOf(elaboration, entry.execute, entry.name, fields);
+  effectOf(elaboration, entry.execute, entry.name, fields, { length: 1, next: undefined });
 }
 
 function constraintOf(elaboration: Elaboration, entry: InstructionEntry, fields: readonly Given[]): Term | undefined {

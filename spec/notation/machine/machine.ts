@@ -7,7 +7,9 @@ import type { Budget } from "../elaborate/context.js";
 import { leaves, scalarWidth, sortOf } from "../elaborate/types.js";
 import type { StateDeclaration, World } from "../elaborate/world.js";
 import type { Definition } from "../read/definition.js";
+import { decodedSet } from "./decoded.js";
 import { digest } from "./digest.js";
+import { handlerOf } from "./handler.js";
 import { instructionSet, registerNames } from "./instruction-set.js";
 import { type Elaboration, conditionOf, inRange, namedTransition, untrapped } from "./transitions.js";
 import { buildWorld, checkFunctions } from "./world.js";
@@ -21,10 +23,12 @@ export interface ElaboratedMachine {
 export async function elaborateMachine(definition: Definition, diagnostics: Diagnostics): Promise<ElaboratedMachine> {
   const budget: Budget = { steps: 0 };
   const world = buildWorld(definition, diagnostics, budget);
-  const elaboration: Elaboration = { world, diagnostics, budget };
+  const handler = handlerOf(definition, { world, diagnostics, budget });
+  const elaboration: Elaboration = { world, diagnostics, budget, handler };
   checkFunctions(world.functions.values(), world, diagnostics, budget);
   const names = registerNames(definition, elaboration);
-  const isa = definition.instructions.length > 0 ? instructionSet(definition, elaboration, names) : undefined;
+  const isEncoded = definition.instructions.length > 0 && definition.decoder === undefined;
+  const isa = isEncoded ? instructionSet(definition, elaboration, names) : undefined;
   const transitions: Transition[] = [...(isa?.transitions ?? [])];
   for (const entry of definition.transitions) {
     if (transitions.some((t) => t.name === entry.name))
@@ -43,11 +47,12 @@ export async function elaborateMachine(definition: Definition, diagnostics: Diag
     source: definition.source,
     file: definition.file,
     variables,
-    traps: world.trap?.table.traps ?? [],
+    traps: definition.handler === undefined ? (world.trap?.table.traps ?? []) : [],
     wellFormed: build.and(...variables.flatMap(wellFormed), build.TRUE),
     initial: build.and(untrapped(world), ...initial, build.TRUE),
     transitions,
     instructionSet: isa?.set,
+    decoded: decodedSet(definition, elaboration),
     digest: await digest(definition.digested),
   };
   return { machine, world, definition };

@@ -13,24 +13,48 @@ export interface Encoded extends Layout {
 export type Overlap = { readonly word: bigint } | "undecided" | undefined;
 
 /** As many bits are tried in all combinations. */
-const MAX_BITS = 14;
+export const MAX_BITS = 14;
 
+/** Of encodings of different widths, the shorter one looks at the low bits of the longer one's words. */
 export function overlap(a: Encoded, b: Encoded): Overlap {
-  if (a.width !== b.width || (a.mask & b.mask & (a.match ^ b.match)) !== 0n) return undefined;
+  if ((a.mask & b.mask & (a.match ^ b.match)) !== 0n) return undefined;
   const fixed = a.mask | b.mask;
-  const base = a.match | b.match;
-  const free: bigint[] = [];
-  for (const position of new Set([...constrained(a), ...constrained(b)]))
-    if (((fixed >> BigInt(position)) & 1n) === 0n) free.push(BigInt(position));
+  return wordWith(
+    [...constrained(a), ...constrained(b)],
+    fixed,
+    a.match | b.match,
+    (word) => satisfies(a, word) && satisfies(b, word),
+  );
+}
+
+/** A word of the encoding for which `wrong` holds, which looks at `positions` only. */
+export function wordOf(encoding: Encoded, positions: Iterable<number>, wrong: (word: bigint) => boolean): Overlap {
+  const { mask, match } = encoding;
+  return wordWith(
+    [...positions, ...constrained(encoding)],
+    mask,
+    match,
+    (word) => satisfies(encoding, word) && wrong(word),
+  );
+}
+
+/** A word with `match` under `mask` for which `holds` does; all bits at `positions` are tried, the others are 0. */
+function wordWith(positions: Iterable<number>, mask: bigint, match: bigint, holds: (word: bigint) => boolean): Overlap {
+  const free = [...new Set(positions)].filter((position) => ((mask >> BigInt(position)) & 1n) === 0n);
   if (free.length > MAX_BITS) return "undecided";
-  for (let choice = 0; choice < 1 << free.length; choice++) {
-    let word = base;
-    free.forEach((position, i) => {
-      if ((choice >> i) & 1) word |= 1n << position;
-    });
-    if (satisfies(a, word) && satisfies(b, word)) return { word };
-  }
+  for (const word of combinations(free, match)) if (holds(word)) return { word };
   return undefined;
+}
+
+/** `base` with the bits at `positions` set in all ways. */
+export function* combinations(positions: readonly number[], base: bigint): Generator<bigint> {
+  for (let choice = 0; choice < 1 << positions.length; choice++) {
+    let word = base;
+    positions.forEach((position, i) => {
+      if ((choice >> i) & 1) word |= 1n << BigInt(position);
+    });
+    yield word;
+  }
 }
 
 /** Positions in the word of the bits that the constraint looks at. */

@@ -1,4 +1,7 @@
-/** An encoding's row: `imm[12|10:5] rs2 rs1 000 imm[4:1|11] 1100011`, as the manuals write it, the word's high bits first. */
+/**
+ * An encoding's row: `imm[12|10:5] rs2 rs1 000 imm[4:1|11] 1100011`, as the manuals write it, the word's
+ * high bits first. Constants are binary, or numbers with a width: `16'd0`.
+ */
 import type { RowPart } from "../syntax/ast.js";
 
 export interface RowProblem {
@@ -6,7 +9,7 @@ export interface RowProblem {
   readonly message: string;
 }
 
-const PART = /\s*(?:([01]+)(?=\s|$)|([A-Za-z_]\w*)(?:\[([^\]]*)\])?(?=\s|$))/y;
+const PART = /\s*(?:([01]+)(?=\s|$)|(\d+)'([bdh])([0-9a-fA-F]+)(?=\s|$)|([A-Za-z_]\w*)(?:\[([^\]]*)\])?(?=\s|$))/y;
 const PIECE = /^\s*(\d+)\s*(?::\s*(\d+)\s*)?$/;
 
 export function parseRow(text: string): {
@@ -23,14 +26,22 @@ export function parseRow(text: string): {
       const word = /\S+/.exec(text.slice(start))?.[0] ?? "";
       return {
         parts,
-        problem: { offset: start, message: `\`${word}\` is neither binary digits nor a field, as in rs1 or imm[11:0]` },
+        problem: {
+          offset: start,
+          message: `\`${word}\` is neither binary digits, nor a number with a width as in 16'd0, nor a field as in rs1 or imm[11:0]`,
+        },
       };
     }
-    const [whole, bits, name, list] = match;
+    const [whole, bits, width, radix, digits, name, list] = match;
     const span = { start, end: at + whole.length };
     at += whole.length;
     if (bits !== undefined) {
       parts.push({ kind: "constant", bits, span });
+    } else if (width !== undefined) {
+      const sized = sizedBits(Number(width), radix, digits ?? "");
+      if (sized === undefined)
+        return { parts, problem: { offset: start, message: `\`${whole.trim()}\` is no number of ${width} bits` } };
+      parts.push({ kind: "constant", bits: sized, span });
     } else if (name !== undefined) {
       const pieces = list === undefined ? undefined : pieceList(list);
       if (pieces !== undefined && "problem" in pieces)
@@ -39,6 +50,14 @@ export function parseRow(text: string): {
     }
   }
   return { parts, problem: undefined };
+}
+
+/** The binary digits of `16'd5`; undefined where they are too many, or no digits of that radix. */
+function sizedBits(width: number, radix: string | undefined, digits: string): string | undefined {
+  const [prefix, wrong] = radix === "h" ? ["0x", /[^0-9a-fA-F]/] : radix === "b" ? ["0b", /[^01]/] : ["", /[^0-9]/];
+  if (width < 1 || width > 4096 || wrong.test(digits)) return undefined;
+  const bits = BigInt(prefix + digits).toString(2);
+  return bits.length > width ? undefined : bits.padStart(width, "0");
 }
 
 function pieceList(list: string): { pieces: { hi: number; lo: number }[] } | { problem: string } {

@@ -7,24 +7,35 @@ import { coerce } from "../elaborate/coerce.js";
 import type { Assigned, Budget, Context } from "../elaborate/context.js";
 import { newContext } from "../elaborate/elaborator.js";
 import { typeOf } from "../elaborate/declarations.js";
-import type { FieldUse } from "../elaborate/scope.js";
+import type { Binding, FieldUse } from "../elaborate/scope.js";
 import { Store, join } from "../elaborate/store.js";
 import { BOOL_TYPE, type NType, isScalar, scalarSort, scalarWidth, typeToString } from "../elaborate/types.js";
-import { WRONG } from "../elaborate/value.js";
+import { WRONG, integer } from "../elaborate/value.js";
 import { PURE, type World } from "../elaborate/world.js";
 import type { BlockEntry, TransitionEntry } from "../read/definition.js";
+import { assigns } from "./assigns.js";
 import { guarded } from "./guarded.js";
+import { type Handler, handled } from "./handler.js";
 
 export interface Elaboration {
   readonly world: World;
   readonly diagnostics: Diagnostics;
   readonly budget: Budget;
+  readonly handler: Handler | undefined;
   /** Operand fields of all instructions, for a hint where one is missing. */
   readonly fields?: ReadonlySet<string>;
 }
 
 /** A name that a body sees besides those of the machine. */
-export interface Given {
+export type Given = GivenTerms | GivenBinding;
+
+/** One that is no value of a type: a width, a place. */
+export interface GivenBinding {
+  readonly name: string;
+  readonly binding: Binding;
+}
+
+export interface GivenTerms {
   readonly name: string;
   readonly type: NType;
   /** One for each leaf of the type; undefined for a name whose declaration is in error. */
@@ -50,13 +61,19 @@ export function contextFor(
 }
 
 export function define(cx: Context, given: readonly Given[]): void {
-  for (const { name, type, terms, what, use } of given)
+  for (const one of given) {
+    if ("binding" in one) {
+      cx.scope.define(one.name, one.binding);
+      continue;
+    }
+    const { name, type, terms, what, use } = one;
     cx.scope.define(name, {
       kind: "value",
       value: terms === undefined ? WRONG : { kind: "typed", type, terms },
       what,
       ...(use === undefined ? {} : { use }),
     });
+  }
 }
 
 /** A condition on the state before. */
@@ -81,6 +98,17 @@ export function conditionOf(
 export interface Next {
   readonly entry: BlockEntry;
   readonly programCounter: string;
+  /** Names that it sees besides those of the machine. */
+  readonly given?: readonly Given[];
+  /** What every instruction does besides. */
+  readonly retire: BlockEntry | undefined;
+}
+
+/** An instruction's body knows how many addresses the instruction takes, and what comes after it. */
+export interface Instructing {
+  /** Undefined where it is among what the body is given. */
+  readonly length: number | undefined;
+  readonly next: Next | undefined;
 }
 
 export interface Body {
@@ -88,7 +116,7 @@ export interface Body {
   readonly choices: readonly Parameter[];
 }
 
-const NOTHING: Body = { effect: { raises: [], assigns: new Map() }, choices: [] };
+export const NOTHING: Body = { effect: { raises: [], assigns: new Map() }, choices: [] };
 
 /** The effect of a body, `owner` being the transition's or instruction's name. */
 export function effectOf(
@@ -96,27 +124,35 @@ export function effectOf(
   entry: BlockEntry | undefined,
   owner: string,
   given: readonly Given[],
-  next?: Next,
+  instructing?: Instructing,
 ): Body {
   if (entry === undefined) return NOTHING;
   const choices: Parameter[] = [];
   const found = guarded(elaboration.diagnostics, entry.place, () => {
     const { world, diagnostics, budget, fields } = elaboration;
     const permissions = { assign: true, raise: true, choices: { owner, list: choices } };
+    const next = instructing?.next;
     const cx = newContext(world, diagnostics, entry.unit, permissions, { budget, tracked: next?.programCounter });
     cx.fields = fields;
     define(cx, given);
+    if (instructing?.length !== undefined) defineLength(cx, instructing.length);
     cx.execute(entry.block);
-    if (next !== undefined && !cx.dead) advance(elaboration, cx, next);
-    return { effect: { raises: mergeRaises(cx.raises), assigns: assigns(cx) }, choices };
+    if (next !== undefined && !cx.dead) {
+      advance(elaboration, cx, next, instructing?.length);
+      if (next.retire !== undefined) retire(elaboration, cx, next.retire);
+    }
+    return { effect: handled(elaboration, { raises: mergeRaises(cx.raises), assigns: assigns(cx) }), choices };
   });
   return found ?? NOTHING;
 }
 
-/** The same raise twice in a row is one with either condition. */
+/** The same raise twice in a row is one with either condition; a condition that was decided before decides nothing more. */
 function mergeRaises(raises: readonly Raise[]): readonly Raise[] {
   const merged: Raise[] = [];
+  const decided = new Set<Term>();
   for (const raise of raises) {
+    if (decided.has(raise.condition)) continue;
+    decided.add(raise.condition);
     const last = merged.at(-1);
     const same = last?.trap === raise.trap && last.arguments.every((a, i) => a === raise.arguments[i]);
     if (last !== undefined && same)
@@ -126,22 +162,18 @@ function mergeRaises(raises: readonly Raise[]): readonly Raise[] {
   return merged;
 }
 
-/** State variables whose value is another than before; none where every path ends in a raise. */
-function assigns(cx: Context): ReadonlyMap<string, Term> {
-  const changed = new Map<string, Term>();
-  if (cx.dead) return changed;
-  for (const declaration of cx.world.state.values()) {
-    if (declaration.name === "trap") continue;
-    for (const [key, before] of declaration.terms) {
-      const after = cx.store.get(key);
-      if (after !== undefined && after !== before) changed.set(key, after);
-    }
-  }
-  return changed;
+/** `length` is the instruction's, unless a field is called so. */
+function defineLength(cx: Context, length: number): void {
+  cx.scope.define("length", { kind: "value", value: integer(BigInt(length)), what: "the instruction's length" });
 }
 
 /** Runs `next` on the paths on which the body has not assigned the program counter. */
-function advance({ world, diagnostics, budget }: Elaboration, cx: Context, next: Next): void {
+function advance(
+  { world, diagnostics, budget }: Elaboration,
+  cx: Context,
+  next: Next,
+  length: number | undefined,
+): void {
   const { assigned } = cx;
   if (assigned !== undefined && "value" in assigned) return;
   const store = new Store(cx.store);
@@ -154,6 +186,8 @@ function advance({ world, diagnostics, budget }: Elaboration, cx: Context, next:
   );
   const before = world.state.get(next.programCounter)?.terms.get(next.programCounter);
   if (before !== undefined) store.set(next.programCounter, before);
+  define(inner, next.given ?? []);
+  if (length !== undefined) defineLength(inner, length);
   inner.execute(next.entry.block);
   for (const [key, value] of inner.store.changes) {
     const old = cx.store.get(key);
@@ -161,6 +195,18 @@ function advance({ world, diagnostics, budget }: Elaboration, cx: Context, next:
     const joined = key === next.programCounter ? resolve(assigned, value) : join(wasAssigned(assigned), old, value);
     cx.store.set(key, joined);
   }
+}
+
+/** Runs `retire` on the state that the body leaves. */
+function retire({ world, diagnostics, budget }: Elaboration, cx: Context, entry: BlockEntry): void {
+  const inner = newContext(
+    world,
+    diagnostics,
+    entry.unit,
+    { assign: true, raise: false, choices: undefined },
+    { budget, store: cx.store },
+  );
+  inner.execute(entry.block);
 }
 
 function resolve(assigned: Assigned, otherwise: Term): Term {

@@ -4,7 +4,9 @@ import * as build from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { type Diagnostics, didYouMean } from "../diagnostics.js";
 import { BUILT_IN } from "../elaborate/built-in.js";
-import { isGeneric, runBody } from "../elaborate/calls.js";
+import { runBody } from "../elaborate/body.js";
+import { isGeneric } from "../elaborate/calls.js";
+import { memoizedFunction } from "../elaborate/memoized.js";
 import type { Budget, Context } from "../elaborate/context.js";
 import { newContext } from "../elaborate/elaborator.js";
 import { constantValue, namedType, typeOf } from "../elaborate/declarations.js";
@@ -53,6 +55,7 @@ export function buildWorld(definition: Definition, diagnostics: Diagnostics, bud
     recursive: findRecursion(definition.functions, diagnostics),
     knownTypes: new Map(),
     knownConstants: new Map(),
+    memoized: new Map(),
     members: new Map(),
   };
   for (const { name, place } of [...definition.constants, ...definition.state]) {
@@ -90,7 +93,9 @@ export function buildWorld(definition: Definition, diagnostics: Diagnostics, bud
     world.state.set(entry.name, declaration);
     addMembers(world, declaration.type);
   }
-  if (world.trap !== undefined) world.state.set("trap", declare("trap", world.trap));
+  // A machine that handles its traps itself never stops in one.
+  if (world.trap !== undefined && definition.handler === undefined)
+    world.state.set("trap", declare("trap", world.trap));
   for (const entry of definition.uninterpreted) {
     const declaration = uninterpreted(entry, at);
     if (declaration !== undefined) world.uninterpreted.set(entry.name, declaration);
@@ -266,6 +271,10 @@ export function checkFunctions(
     const permissions = { assign: true, raise: true, choices: { owner: f.name, list: [] } };
     const cx = newContext(world, diagnostics, f.unit, permissions, { budget });
     guarded(diagnostics, f.place, () => {
+      if (f.memoized) {
+        memoizedFunction(cx, f);
+        return;
+      }
       if (isGeneric(cx, f)) return;
       const scope = new Scope();
       for (const { name, type } of f.signature.parameters) {

@@ -40,6 +40,8 @@ export interface FunctionEntry {
   readonly unit: Unit;
   readonly body: Block;
   readonly bodyUnit: Unit;
+  /** Kept by name (`memoized`), not inlined. */
+  readonly memoized: boolean;
 }
 
 export interface UninterpretedEntry {
@@ -65,15 +67,44 @@ export interface BlockEntry {
   readonly place: Place;
 }
 
+/** What an instruction stands for: another one, with these operands. */
+export interface ExpandsEntry {
+  readonly instruction: string;
+  readonly place: Place;
+  readonly operands: readonly {
+    readonly name: string;
+    readonly place: Place;
+    readonly value: BlockEntry | undefined;
+  }[];
+}
+
 export interface InstructionEntry {
   readonly name: string;
   readonly place: Place;
   readonly encoding: SourceText | undefined;
   readonly assembly: YamlScalar | undefined;
   readonly execute: BlockEntry | undefined;
+  readonly expands: ExpandsEntry | undefined;
   readonly except: BlockEntry | undefined;
   readonly where: BlockEntry | undefined;
   readonly operands: YamlScalar | undefined;
+  /** The decoder's name for it, where that is not the block's. */
+  readonly mnemonic: string | undefined;
+  readonly widths: readonly YamlScalar[] | undefined;
+}
+
+/** What the operands of decoded instructions are. */
+export interface OperandsEntry {
+  readonly place: Place;
+  /** State variables, by the decoder's number of the register. */
+  readonly registers: readonly YamlScalar[];
+  /** The new value of a whole register, `value` having been written to its low bits: over `old` and `value`. */
+  readonly write: BlockEntry | undefined;
+  readonly memory: YamlScalar | undefined;
+  /** Segment → the state variable of its base. */
+  readonly segments: readonly { readonly segment: string; readonly base: YamlScalar }[];
+  /** What happens before every access: over `address`, `bytes` and `stack`. */
+  readonly access: BlockEntry | undefined;
 }
 
 export interface TransitionEntry {
@@ -88,13 +119,22 @@ export interface TransitionEntry {
 export interface FetchEntry {
   readonly place: Place;
   readonly from: BlockEntry | undefined;
-  readonly length: bigint | undefined;
-  readonly lengthPlace: Place;
+  readonly length: BlockEntry | undefined;
   readonly illegal: BlockEntry | undefined;
+  readonly overlong: BlockEntry | undefined;
+  /** A condition of fetching at all. */
+  readonly when: BlockEntry | undefined;
 }
 
 export interface RegistersEntry {
   readonly file: string;
+  readonly place: Place;
+  readonly names: readonly string[];
+}
+
+/** How the values of an operand are spelled in assembly. */
+export interface SpellingEntry {
+  readonly field: string;
   readonly place: Place;
   readonly names: readonly string[];
 }
@@ -118,7 +158,13 @@ export interface Definition {
   readonly transitions: readonly TransitionEntry[];
   readonly fetch: FetchEntry | undefined;
   readonly next: BlockEntry | undefined;
+  /** What every instruction does besides, if it does not end in a trap. */
+  readonly retire: BlockEntry | undefined;
+  /** The procedure that takes every trap. */
+  readonly handler: YamlScalar | undefined;
   readonly registers: readonly RegistersEntry[];
+  readonly spelling: readonly SpellingEntry[];
+  readonly operands: OperandsEntry | undefined;
   /** Names whose declarations are in error: what mentions them stays silent. */
   readonly broken: ReadonlySet<string>;
   /** Something is missing that could have declared any name: a base, or the members of an enum. */

@@ -30,10 +30,18 @@ export function applyEdits(root: Yaml, outcomes: readonly EditOutcome[]): Yaml {
   let edited = root;
   for (const outcome of outcomes) {
     if (outcome.applied || outcome.found !== undefined) continue;
-    const path = outcome.edit.kind === "function" ? ["functions", outcome.edit.name] : outcome.edit.path;
-    edited = at(edited, path, (scalar) => editScalar(scalar, outcome));
+    for (const path of pathsOf(outcome.edit)) {
+      if (outcome.applied) break;
+      edited = at(edited, path, (scalar) => editScalar(scalar, outcome));
+    }
   }
   return edited;
+}
+
+/** Files are read before those that they extend, so a function is edited where it is given last. */
+function pathsOf(edit: Edit): readonly (readonly string[])[] {
+  if (edit.kind === "text") return [edit.path];
+  return ["overrides", "functions", "memoized"].map((section) => [section, edit.name]);
 }
 
 function at(node: Yaml, path: readonly string[], change: (scalar: YamlScalar) => YamlScalar): Yaml {

@@ -28,13 +28,19 @@ export const MACHINE_KEYS = [
   "fetch",
   "next",
   "functions",
+  "memoized",
+  "overrides",
+  "handler",
+  "retire",
   "uninterpreted",
   "traps",
   "init",
   "registers",
+  "spelling",
   "instructions",
   "transitions",
   "decoder",
+  "operands",
 ] as const;
 
 const MAX_EXTENDS = 32;
@@ -98,7 +104,6 @@ class Collector {
   definition(root: YamlMapping, file: string): Definition {
     const { reader } = this;
     const title = get(root, "title");
-    const decoder = get(root, "decoder");
     const name = reader.text(get(root, "machine"), "`machine`") ?? "";
     return {
       name,
@@ -107,8 +112,7 @@ class Collector {
       file,
       place: root.place,
       partial: reader.boolean(get(root, "partial"), "`partial`") ?? false,
-      decoder:
-        decoder === undefined ? undefined : { name: reader.text(decoder, "`decoder`") ?? "", place: decoder.place },
+      decoder: this.content.decoder,
       types: this.content.types,
       constants: this.content.constants,
       state: this.content.state,
@@ -120,7 +124,11 @@ class Collector {
       transitions: this.content.transitions,
       fetch: this.content.fetch,
       next: this.content.next,
+      retire: this.content.retire,
+      handler: this.content.handler,
       registers: this.content.registers,
+      spelling: this.content.spelling,
+      operands: this.content.operands,
       broken: this.content.broken,
       incomplete: this.incomplete,
       parameters: this.loaded.get(this.files.absolute(file))?.exported ?? new Map(),

@@ -1,6 +1,6 @@
 /** The sections of machine files, parsed and put together; nothing is checked yet beyond the form. */
 import type { Place } from "../../../refinement/errors.js";
-import type { Diagnostics } from "../diagnostics.js";
+import { type Diagnostics, didYouMean } from "../diagnostics.js";
 import type { Val } from "../elaborate/value.js";
 import type { Unit } from "../elaborate/world.js";
 import { textAt } from "../yaml/source-text.js";
@@ -11,7 +11,9 @@ import type {
   FetchEntry,
   FunctionEntry,
   InstructionEntry,
+  OperandsEntry,
   RegistersEntry,
+  SpellingEntry,
   StateEntry,
   TransitionEntry,
   TrapEntry,
@@ -20,7 +22,17 @@ import type {
 } from "./definition.js";
 import type { Reader } from "./reader.js";
 
-const INSTRUCTION_KEYS = ["encoding", "assembly", "execute", "except", "where", "operands"] as const;
+const INSTRUCTION_KEYS = [
+  "encoding",
+  "assembly",
+  "execute",
+  "expands",
+  "except",
+  "where",
+  "operands",
+  "mnemonic",
+  "widths",
+] as const;
 
 /** Words that cannot be names. */
 const RESERVED: ReadonlySet<string> = new Set([
@@ -52,7 +64,12 @@ export class Sections {
   readonly transitions: TransitionEntry[] = [];
   fetch: FetchEntry | undefined;
   next: BlockEntry | undefined;
+  retire: BlockEntry | undefined;
+  handler: YamlScalar | undefined;
   readonly registers: RegistersEntry[] = [];
+  readonly spelling: SpellingEntry[] = [];
+  operands: OperandsEntry | undefined;
+  decoder: { readonly name: string; readonly place: Place } | undefined;
   private readonly declared = new Map<string, Map<string, Place>>();
   readonly broken = new Set<string>();
 
@@ -99,7 +116,10 @@ export class Sections {
     for (const { key, value } of reader.entries(get(root, "constants"), "`constants`")) this.constant(key, value, unit);
     for (const { key, value } of reader.entries(get(root, "state"), "`state`")) this.stateVariable(key, value, unit);
     for (const { key, value } of reader.entries(get(root, "functions"), "`functions`"))
-      this.functionEntry(key, value, unit);
+      this.functionEntry(key, value, unit, false);
+    for (const { key, value } of reader.entries(get(root, "memoized"), "`memoized`"))
+      this.functionEntry(key, value, unit, true);
+    for (const { key, value } of reader.entries(get(root, "overrides"), "`overrides`")) this.override(key, value, unit);
     this.uninterpretedEntries(get(root, "uninterpreted"), unit);
     for (const { key, value } of reader.entries(get(root, "traps"), "`traps`")) this.trap(key, value, unit);
     this.initial(get(root, "init"), unit);
@@ -109,13 +129,27 @@ export class Sections {
         .map((n) => reader.text(n, "a register's name") ?? "");
       this.registers.push({ file: key.text, place: key.place, names });
     }
+    for (const { key, value } of reader.entries(get(root, "spelling"), "`spelling`")) {
+      if (!this.declare("spelling", key.text, key.place)) continue;
+      const names = reader
+        .list(value, `the spelling of \`${key.text}\``)
+        .map((n) => reader.text(n, "a value's name") ?? "");
+      this.spelling.push({ field: key.text, place: key.place, names });
+    }
     for (const { key, value } of reader.entries(get(root, "instructions"), "`instructions`"))
       this.instruction(key, value, unit);
     for (const { key, value } of reader.entries(get(root, "transitions"), "`transitions`"))
       this.transition(key, value, unit);
     this.fetchEntry(get(root, "fetch"), unit);
+    this.operandsEntry(get(root, "operands"), unit);
+    const decoder = reader.scalar(get(root, "decoder"), "`decoder`");
+    if (decoder !== undefined) this.decoder = { name: decoder.text, place: decoder.place };
     const next = this.block(get(root, "next"), "`next`", unit);
     if (next !== undefined) this.next = next;
+    const retire = this.block(get(root, "retire"), "`retire`", unit);
+    if (retire !== undefined) this.retire = retire;
+    const handler = get(root, "handler");
+    if (handler !== undefined) this.handler = reader.scalar(handler, "`handler`");
   }
 
   private name(key: YamlScalar): boolean {
@@ -193,15 +227,43 @@ export class Sections {
     });
   }
 
-  private functionEntry(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
+  private functionEntry(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit, memoized: boolean): void {
     const entry = readFunction(this.reader, key, value, unit);
     if (entry === undefined) {
       this.broken.add(headOf(key.text));
       return;
     }
     if (!this.declare("function", entry.name, key.place)) return;
-    if (entry.body !== undefined) this.functions.push({ ...entry, body: entry.body });
+    if (entry.body !== undefined) this.functions.push({ ...entry, body: entry.body, memoized });
     else this.broken.add(entry.name);
+  }
+
+  /** The function stays at its place in the order; its base's body is gone. */
+  private override(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
+    const entry = readFunction(this.reader, key, value, unit);
+    if (entry === undefined) return;
+    const at = this.functions.findIndex((f) => f.name === entry.name);
+    const base = this.functions[at];
+    if (base === undefined) {
+      if (this.broken.has(entry.name)) return;
+      const known = this.functions.map((f) => f.name);
+      this.diagnostics.report(
+        "E_OVERRIDE",
+        key.place,
+        `no machine that this one extends has a function \`${entry.name}\`${didYouMean(entry.name, known) || "; a new one stands under `functions:`"}`,
+      );
+      return;
+    }
+    const [wanted, given] = [base, entry].map((f) => signatureText(f.unit.source.text));
+    if (wanted !== given) {
+      this.diagnostics.report(
+        "E_OVERRIDE",
+        key.place,
+        `\`${entry.name}\` keeps its signature when it is given anew: \`${base.unit.source.text}\`, ${base.place.file}:${base.place.line}`,
+      );
+    } else if (entry.body !== undefined) {
+      this.functions[at] = { ...entry, body: entry.body, memoized: base.memoized };
+    }
   }
 
   private uninterpretedEntries(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
@@ -283,6 +345,19 @@ export class Sections {
     if (!this.declare("instruction", key.text, key.place) || mapping === undefined) return;
     const encoding = get(mapping, "encoding");
     const execute = get(mapping, "execute");
+    const expands = this.expands(key, get(mapping, "expands"), unit);
+    if (expands !== undefined && execute !== undefined)
+      this.diagnostics.report(
+        "E_STRUCTURE",
+        expands.place,
+        `\`${key.text}\` says with \`execute\` what it does and with \`expands\` that another instruction does it; remove one`,
+      );
+    if (get(mapping, "expands") === undefined && execute === undefined)
+      this.diagnostics.reportOnce(
+        "E_STRUCTURE",
+        mapping.place,
+        `the instruction \`${key.text}\` needs \`execute\`, what it does, or \`expands\`, the instruction that it stands for`,
+      );
     const operands = get(mapping, "operands");
     if (encoding === undefined && operands === undefined)
       this.diagnostics.report(
@@ -297,10 +372,62 @@ export class Sections {
       encoding: row?.source,
       assembly: reader.scalar(get(mapping, "assembly"), `the assembly of \`${key.text}\``),
       execute: this.block(execute, `what \`${key.text}\` executes`, unit),
+      expands,
       except: this.block(get(mapping, "except"), "`except`", unit),
       where: this.block(get(mapping, "where"), "`where`", unit),
       operands: reader.scalar(operands, "`operands`"),
+      mnemonic: reader.text(get(mapping, "mnemonic"), "`mnemonic`"),
+      widths:
+        get(mapping, "widths") === undefined
+          ? undefined
+          : reader.list(get(mapping, "widths"), "`widths`").flatMap((w) => reader.scalar(w, "a width") ?? []),
     });
+  }
+
+  /** `expands: { addi: { rd: rd, rs1: rd, imm: sext(imm) } }` */
+  private expands(
+    key: YamlScalar,
+    node: Yaml | undefined,
+    unit: (scalar: YamlScalar) => Unit,
+  ): InstructionEntry["expands"] {
+    const { reader } = this;
+    const what = `what \`${key.text}\` expands to`;
+    const mapping = reader.mapping(node, what);
+    if (mapping === undefined) return undefined;
+    const [only, ...more] = mapping.entries;
+    if (only === undefined || more.length > 0) {
+      this.diagnostics.report(
+        "E_STRUCTURE",
+        mapping.place,
+        `${what} is one instruction with its operands, as in { addi: { rd: rd, rs1: rd, imm: sext(imm) } }`,
+      );
+      return undefined;
+    }
+    const operands = reader.entries(only.value, `the operands of \`${only.key.text}\``).map((e) => ({
+      name: e.key.text,
+      place: e.key.place,
+      value: this.block(e.value, `the operand \`${e.key.text}\``, unit),
+    }));
+    return { instruction: only.key.text, place: only.key.place, operands };
+  }
+
+  private operandsEntry(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
+    const { reader } = this;
+    const mapping = reader.mapping(node, "`operands`", ["registers", "write", "memory", "segments", "access"]);
+    if (mapping === undefined) return;
+    this.operands = {
+      place: mapping.place,
+      registers: reader
+        .list(get(mapping, "registers"), "`registers`")
+        .flatMap((name) => reader.scalar(name, "a register's variable") ?? []),
+      write: this.block(get(mapping, "write"), "`write`", unit),
+      memory: reader.scalar(get(mapping, "memory"), "`memory`"),
+      segments: reader.entries(get(mapping, "segments"), "`segments`").flatMap(({ key, value }) => {
+        const base = reader.scalar(value, "the base of a segment");
+        return base === undefined ? [] : [{ segment: key.text, base }];
+      }),
+      access: this.block(get(mapping, "access"), "`access`", unit),
+    };
   }
 
   private transition(key: YamlScalar, value: Yaml, unit: (scalar: YamlScalar) => Unit): void {
@@ -321,16 +448,15 @@ export class Sections {
   }
 
   private fetchEntry(node: Yaml | undefined, unit: (scalar: YamlScalar) => Unit): void {
-    const mapping = this.reader.mapping(node, "`fetch`", ["from", "length", "illegal"]);
+    const mapping = this.reader.mapping(node, "`fetch`", ["from", "length", "illegal", "overlong", "when"]);
     if (mapping === undefined) return;
-    const length = get(mapping, "length");
-    const from = get(mapping, "from");
     this.fetch = {
       place: mapping.place,
-      from: this.block(from, "`from`", unit),
-      length: this.reader.integer(length, "`length`"),
-      lengthPlace: length?.place ?? mapping.place,
+      from: this.block(get(mapping, "from"), "`from`", unit),
+      length: this.block(get(mapping, "length"), "`length`", unit),
       illegal: this.block(get(mapping, "illegal"), "`illegal`", unit),
+      overlong: this.block(get(mapping, "overlong"), "`overlong`", unit),
+      when: this.block(get(mapping, "when"), "`when`", unit),
     };
   }
 }
@@ -341,7 +467,7 @@ export function readFunction(
   key: YamlScalar,
   value: Yaml,
   unit: (scalar: YamlScalar) => Unit,
-): (Omit<FunctionEntry, "body"> & { readonly body: FunctionEntry["body"] | undefined }) | undefined {
+): (Omit<FunctionEntry, "body" | "memoized"> & { readonly body: FunctionEntry["body"] | undefined }) | undefined {
   const signature = reader.signature(key);
   // An empty body does nothing, as a seeded fault may want.
   const scalar =
@@ -358,6 +484,11 @@ export function readFunction(
     body,
     bodyUnit: scalar === undefined ? unit(key) : unit(scalar),
   };
+}
+
+/** A signature without its blanks: those that say the same are the same. */
+function signatureText(text: string): string {
+  return text.replaceAll(/\s+/g, "");
 }
 
 function words(text: string): readonly string[] {

@@ -24,6 +24,8 @@ export interface MapOptions {
   /** The state over which the values are computed. */
   readonly elaboration: Elaboration;
   readonly store: Store | undefined;
+  /** Bits of the index in `x[i]: …`; as many as the file's index has unless given. */
+  readonly indexWidth?: number | undefined;
 }
 
 const KEY = /^([A-Za-z_]\w*)(?:\[\s*([A-Za-z_]\w*)\s*\])?((?:\.[A-Za-z_]\w*)*)$/;
@@ -109,8 +111,8 @@ function valuesOf(target: Target, entry: BlockEntry, options: MapOptions): reado
     const term = build.lambda(sort, (at) => {
       const given: Given = {
         name: index.name,
-        type: { kind: "bits", width: sort.index },
-        terms: [at],
+        type: { kind: "bits", width: options.indexWidth ?? sort.index },
+        terms: [options.indexWidth === undefined ? at : build.zext(at, options.indexWidth)],
         what: "the index",
       };
       const element = evaluated(target, entry, type, [given], options)?.terms[i];

@@ -32,6 +32,9 @@ export const REFINEMENT_KEYS = [
   "mapping",
   "faults",
   "emulator",
+  "translator",
+  "regions",
+  "preserve",
 ] as const;
 
 export interface FaultEntry {
@@ -70,7 +73,7 @@ export class RefinementReader {
       if (list.some((f) => f.name === entry.name)) {
         this.diagnostics.report("E_DUPLICATE", key.place, `\`${entry.name}\` is declared twice; rename or remove one`);
       } else if (entry.body !== undefined) {
-        list.push({ ...entry, body: entry.body });
+        list.push({ ...entry, body: entry.body, memoized: false });
       }
     }
     return list;

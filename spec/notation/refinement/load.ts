@@ -14,6 +14,7 @@ import { plain, validate } from "../schema/validate.js";
 import { type Yaml, type YamlMapping, get, readYaml } from "../yaml/tree.js";
 import { type FaultEntry, REFINEMENT_KEYS, RefinementReader } from "./file.js";
 import { type Common, machineRefinement } from "./refinement.js";
+import { translatorRefinement } from "./translator.js";
 
 export async function machineFrom(
   files: Files,
@@ -117,9 +118,21 @@ export async function refinementFrom(
     };
   }
   if (host === undefined) return undefined;
+  const isTranslator = get(root, "translator") !== undefined;
+  for (const key of isTranslator ? [] : (["regions", "preserve"] as const)) {
+    const node = get(root, key);
+    if (node !== undefined)
+      diagnostics.report(
+        "E_TRANSLATOR",
+        node.place,
+        `\`${key}\` is for a \`translator\`, and there is none; remove it`,
+      );
+  }
   // The refinement's strings see the parameters of both machines; its own come first, then the host's.
   reader.parameters = new Map([...guest.definition.parameters, ...host.definition.parameters, ...own]);
-  return machineRefinement(root, common, guest, host, reader);
+  return isTranslator
+    ? translatorRefinement(root, common, guest, host, reader, files)
+    : machineRefinement(root, common, guest, host, reader);
 }
 
 function parameters(root: YamlMapping, reader: RefinementReader): ReadonlyMap<string, Val> {

@@ -17,7 +17,7 @@ import type { ElaboratedMachine } from "../machine/machine.js";
 import { findRecursion } from "../machine/recursion.js";
 import { type Elaboration, type Given, conditionOf, contextFor } from "../machine/transitions.js";
 import { checkFunctions } from "../machine/world.js";
-import type { BlockEntry, FunctionEntry } from "../read/definition.js";
+import type { BlockEntry } from "../read/definition.js";
 import type { Expression } from "../syntax/ast.js";
 import { type Yaml, type YamlMapping, get } from "../yaml/tree.js";
 import { type MapOptions, mapState, missing, sameTrap, zeroTerm } from "./abstraction.js";
@@ -70,26 +70,8 @@ class Builder {
     this.reader = reader;
     this.diagnostics = reader.diagnostics;
     const budget: Budget = { steps: 0 };
-    const world = this.extended(host.world, reader.functions(root));
-    this.elaboration = { world, diagnostics: this.diagnostics, budget };
-    const own = [...world.functions.values()].filter((f) => !host.world.functions.has(f.name));
-    checkFunctions(own, world, this.diagnostics, budget);
-  }
-
-  /** The host's world with the refinement's own functions. */
-  private extended(world: World, own: readonly FunctionEntry[]): World {
-    const functions = new Map(world.functions);
-    for (const f of own) {
-      if (functions.has(f.name))
-        this.diagnostics.report(
-          "E_DUPLICATE",
-          f.place,
-          `the host has a function \`${f.name}\` already; rename this one`,
-        );
-      else functions.set(f.name, f);
-    }
-    const recursive = new Set([...world.recursive, ...findRecursion(own, this.diagnostics)]);
-    return { ...withTypesOf(world, this.guest.world), functions, recursive };
+    const world = hostWorld(host, guest, reader, root, budget);
+    this.elaboration = { world, diagnostics: this.diagnostics, budget, handler: undefined };
   }
 
   private section(key: string): Yaml | undefined {
@@ -380,6 +362,34 @@ class Builder {
       condition: condition === undefined ? undefined : conditionOf(this.elaboration, condition, [], "the assumption"),
     }));
   }
+}
+
+/** The host's world with the refinement's own functions and the guest's types. */
+export function hostWorld(
+  host: ElaboratedMachine,
+  guest: ElaboratedMachine,
+  reader: RefinementReader,
+  root: YamlMapping,
+  budget: Budget,
+): World {
+  const { diagnostics } = reader;
+  const { world } = host;
+  const own = reader.functions(root);
+  const functions = new Map(world.functions);
+  for (const f of own) {
+    if (functions.has(f.name))
+      diagnostics.report("E_DUPLICATE", f.place, `the host has a function \`${f.name}\` already; rename this one`);
+    else functions.set(f.name, f);
+  }
+  const recursive = new Set([...world.recursive, ...findRecursion(own, diagnostics)]);
+  const extended = { ...withTypesOf(world, guest.world), functions, recursive };
+  checkFunctions(
+    own.filter((f) => !world.functions.has(f.name)),
+    extended,
+    diagnostics,
+    budget,
+  );
+  return extended;
 }
 
 /** A world that can also name the types of another, its own first. */

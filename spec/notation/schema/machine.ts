@@ -66,25 +66,38 @@ const stateVariable: Schema = mappingOr(
   ),
 );
 
-const instruction = record(
-  "an instruction",
-  "An instruction: encoding, syntax and meaning, all in one block.",
-  {
-    encoding: text(
-      "an encoding",
-      "The manual's table row: binary constants and fields, as in imm[11:0] rs1 000 rd 0010011; imm[12|10:5] scatters.",
+const instruction = record("an instruction", "An instruction: encoding, syntax and meaning, all in one block.", {
+  encoding: text(
+    "an encoding",
+    "The manual's table row: binary constants and fields, as in imm[11:0] rs1 000 rd 0010011; imm[12|10:5] scatters.",
+  ),
+  assembly: text("an instruction's syntax", "As in addi rd, rs1, imm, or ld rd, imm(rs1), or beq rs1, rs2, pc + imm."),
+  execute: text("what an instruction executes", "Statements over the state and the operands."),
+  expands: {
+    ...mappingOf(
+      "what an instruction expands to",
+      "The instruction that it stands for, and its operands: { addi: { rd: rd, rs1: rd, imm: sext(imm) } }.",
+      mappingOf(
+        "the operands of the other instruction",
+        "A value for each operand of the other instruction, over the operands of this one.",
+        text("an operand", "An expression of the operands."),
+      ),
     ),
-    assembly: text(
-      "an instruction's syntax",
-      "As in addi rd, rs1, imm, or ld rd, imm(rs1), or beq rs1, rs2, pc + imm.",
-    ),
-    execute: text("what an instruction executes", "Statements over the state and the operands."),
-    except: text("an exception of an encoding", "Words for whose fields this holds are not this instruction."),
-    where: text("a condition of an encoding", "Only words for whose fields this holds are this instruction."),
-    operands: text("the operands", "Names of the operands, where a library decodes: dst, src."),
+    type: "object",
   },
-  ["execute"],
-);
+  except: text("an exception of an encoding", "Words for whose fields this holds are not this instruction."),
+  where: text("a condition of an encoding", "Only words for whose fields this holds are this instruction."),
+  operands: text(
+    "the operands",
+    "Where a library decodes: the operands' names, and kinds and widths where not any will do, as in dst, count: 8; or none.",
+  ),
+  mnemonic: text("the mnemonic", "The decoder's name for the instruction, where that is not the block's."),
+  widths: listOf("the widths", "Widths of the operands that give none of their own; 8, 16, 32 and 64 if left out.", {
+    title: "a width",
+    type: "integer",
+    minimum: 1,
+  }),
+});
 
 const transition = record(
   "a transition",
@@ -97,15 +110,17 @@ const transition = record(
   ["effect"],
 );
 
-/** The body of a function; nothing at all does nothing. */
+/** Nothing at all does nothing. */
+const functionBody: Schema = {
+  title: "a function's body",
+  description: "Statements; with a result type, the last line is the value.",
+  type: ["string", "number", "boolean", "null"],
+};
+
 export const functions = mappingOf(
   "the functions",
   'Functions by signature: "name(p: type)" for a procedure, "name(p: type): type" for one whose last line is its value. Calls are inlined.',
-  {
-    title: "a function's body",
-    description: "Statements; with a result type, the last line is the value.",
-    type: ["string", "number", "boolean", "null"],
-  },
+  functionBody,
 );
 
 const uninterpreted: Schema = {
@@ -167,22 +182,43 @@ export const machineSchema: Schema = {
       "`fetch`",
       "Where the next instruction stands.",
       {
-        from: text("`from`", "The word: mem[pc, 4], or rom[pc] for a file."),
+        from: text("`from`", "The word, or its first parcel: mem[pc, 4], rom[pc] for a file, or a function of pc."),
         length: {
           title: "`length`",
-          description: "Bytes that an instruction takes; 1 where it is an element of a file.",
-          type: "integer",
+          description:
+            "Bytes (or elements of a file) that an instruction takes: a number, or an expression of its first parcel, as in word[1:0] == 3 ? 4 : 2.",
+          type: ["integer", "string"],
           minimum: 1,
         },
         illegal: text(
           "`illegal`",
           "The trap that a word which is no instruction raises, as in illegal_instruction(word).",
         ),
+        overlong: text(
+          "`overlong`",
+          "Where a library decodes: the trap of an instruction that is longer than any may be; `illegal`'s if left out.",
+        ),
+        when: text("`when`", "The condition under which instructions are executed at all; always, if there is none."),
       },
       ["from"],
     ),
     next: text("`next`", "How the program counter advances unless the instruction assigns it, as in pc = pc + 4."),
+    retire: text("`retire`", "What every instruction does besides, unless it ends in a trap."),
+    handler: text(
+      "`handler`",
+      "The procedure that takes every trap, in the state before the transition, with the cause and the value.",
+    ),
     functions,
+    memoized: mappingOf(
+      "the memoized functions",
+      "Functions of scalars that only look at the state: kept by name, so that a simulator can remember their values.",
+      functionBody,
+    ),
+    overrides: mappingOf(
+      "the overrides",
+      "Functions of the machines that this one extends, given anew: the same signature, another body.",
+      functionBody,
+    ),
     uninterpreted,
     traps: mappingOf(
       "the traps",
@@ -200,8 +236,39 @@ export const machineSchema: Schema = {
       "Names of a file's elements in assembly.",
       listOf("a list of register names", "A name for each element.", text("a register's name", "As in zero, ra, sp.")),
     ),
+    spelling: mappingOf(
+      "the spelling of operands",
+      "Names of an operand's values in assembly, from 0 on; one that ends a mnemonic is written amoadd.w{ordering}.",
+      listOf("a list of names", "A name for each value.", text("a value's name", "As in .aq.")),
+    ),
     instructions: mappingOf("the instructions", "Instructions by name.", instruction),
     transitions: mappingOf("the transitions", "Transitions by signature, as in acquire(cpu: bits(1)).", transition),
+    operands: record(
+      "the operands",
+      "What the operands of decoded instructions are.",
+      {
+        registers: listOf(
+          "the registers",
+          "The state variables behind the decoder's register numbers.",
+          text("a register", "A state variable."),
+        ),
+        write: text(
+          "`write`",
+          "The value of a whole register once `value` has been written to its low bits, over `old` and `value`.",
+        ),
+        memory: text("`memory`", "The memory that operands in memory are in."),
+        segments: mappingOf(
+          "the segments",
+          "The state variables that hold the segments' bases.",
+          text("the base of a segment", "A state variable."),
+        ),
+        access: text(
+          "`access`",
+          "Statements that stand before every access to memory, over its `address`, `bytes` and whether it is to the `stack`.",
+        ),
+      },
+      ["registers", "write", "memory"],
+    ),
     decoder: text(
       "`decoder`",
       "The library that decodes, for an instruction set whose encoding no bit pattern can carry.",

@@ -140,5 +140,43 @@ export const refinementSchema: Schema = {
       required: ["module"],
       properties: { module: text("the module", "The path of a module whose default export drives the program.") },
     },
+    translator: {
+      title: "`translator`",
+      description: "The host's machine code comes from a program: a command that speaks the protocol, or a module.",
+      type: "object",
+      properties: {
+        command: listOf(
+          "the command",
+          "A program and its arguments, started in the file's folder.",
+          text("a word of the command", "The program, or an argument."),
+        ),
+        timeout: { title: "the timeout", description: "Milliseconds for one answer.", type: "integer", minimum: 1 },
+        module: text(
+          "the module",
+          "The path of a module whose default export is the translator; it takes the other keys.",
+        ),
+      },
+    },
+    regions: mappingOf(
+      "the regions",
+      "Disjoint parts of the host's memory, by name, and the `limit` that none reaches.",
+      {
+        title: "a region",
+        description: "At a register (`base`, `size`, `below`), or the guest's memory (`at`); or the limit, an address.",
+        type: ["object", "integer"],
+        additionalProperties: false,
+        properties: {
+          base: text("the base", "A register of the host's: the region lies where it points at the entry."),
+          size: { title: "the size", description: "Bytes from the base on.", type: "integer", minimum: 0 },
+          below: { title: "`below`", description: "Bytes before the base.", type: "integer", minimum: 0 },
+          at: { title: "`at`", description: "The guest's address a is the host's address a + at.", type: "integer" },
+        },
+      },
+    ),
+    preserve: listOf(
+      "what is preserved",
+      "Registers and flags of the host's that have at every exit the value that they had at the entry.",
+      text("a register", "A variable of the host's."),
+    ),
   },
 };

@@ -238,8 +238,12 @@ export interface Block {
   readonly span: Span;
 }
 
-/** `bits(n)`, `bool`, `bytes(n)`, `enum { a, b }`, `record { f: T }`, a declared name; with `[n]` behind it a file. */
+/**
+ * `bits(n)`, `bool`, `bytes(n)`, `enum { a, b }`, `record { f: T }`, a declared name; with `[n]` behind it a file. `number`, of a
+ * function's parameter alone, is a constant without a width.
+ */
 export type TypeNode =
+  | { readonly kind: "number"; readonly span: Span }
   | { readonly kind: "bits"; readonly width: Expression; readonly span: Span }
   | { readonly kind: "bool"; readonly span: Span }
   | { readonly kind: "bytes"; readonly address: Expression; readonly span: Span }

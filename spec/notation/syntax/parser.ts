@@ -641,6 +641,9 @@ class NotationParser extends EmbeddedActionsParser {
       case "bool":
         if (argument !== undefined || members !== undefined) return wrong("`bool` takes nothing behind it");
         return { kind: "bool", span };
+      case "number":
+        if (argument !== undefined || members !== undefined) return wrong("`number` takes nothing behind it");
+        return { kind: "number", span };
       case "enum": {
         if (members === undefined || members.length === 0) return wrong("`enum` needs its members: `enum { a, b }`");
         if (members.some((m) => m.type !== undefined))

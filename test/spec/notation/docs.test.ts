@@ -1,7 +1,7 @@
 /** The machines that docs/notation.md shows are machines. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { BUILT_IN } from "../../../spec/notation/elaborate/built-in.js";
+import { BUILT_IN, OPERAND_FUNCTIONS } from "../../../spec/notation/elaborate/built-in.js";
 import { MACHINE_KEYS } from "../../../spec/notation/read/machine-file.js";
 import { REFINEMENT_KEYS } from "../../../spec/notation/refinement/file.js";
 import { machineOf, refinementOf } from "./memory-files.js";
@@ -21,9 +21,9 @@ transitions:
   reset: { effect: n = 0; down = false }
 `;
 
-test("the machines and the refinement shown", async () => {
-  expect(shown).toHaveLength(3);
-  const [counter = "", little = "", buffered = ""] = shown;
+test("the machines and the refinements shown", async () => {
+  expect(shown).toHaveLength(4);
+  const [counter = "", little = "", buffered = "", jit = ""] = shown;
   expect((await machineOf(counter)).transitions.map((t) => t.name)).toEqual(["count", "reset"]);
   expect((await machineOf(little)).transitions.map((t) => t.name)).toEqual([
     "add",
@@ -34,9 +34,12 @@ test("the machines and the refinement shown", async () => {
   ]);
   const loaded = await refinementOf({ "refinement.yaml": buffered, "counter.yaml": counter, "buffer.yaml": HOST });
   expect(loaded.name).toBe("buffered");
+  const spec = readdirSync("spec", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
+  const machines = Object.fromEntries(spec.map((name) => [`spec/${name}`, readFileSync(`spec/${name}`, "utf8")]));
+  expect((await refinementOf({ ...machines, "refinement.yaml": jit })).name).toBe("my-jit");
 });
 
 test("every key and built-in function is described", () => {
   for (const key of [...MACHINE_KEYS, ...REFINEMENT_KEYS]) expect(docs).toMatch(new RegExp(`\`${key}\``));
-  for (const name of BUILT_IN) expect(docs).toMatch(new RegExp(`\`${name}\\(`));
+  for (const name of [...BUILT_IN, ...OPERAND_FUNCTIONS]) expect(docs).toMatch(new RegExp(`\`${name}\\(`));
 });

@@ -286,11 +286,13 @@ describe("instruction sets", () => {
     const set = machine.instructionSet;
     expect(set?.programCounter).toBe("pc");
     expect([...(set?.fieldFiles.get("add") ?? [])]).toEqual([
-      ["rd", "r"],
-      ["rs", "r"],
-      ["rt", "r"],
+      ["rd", { file: "r", first: 0 }],
+      ["rs", { file: "r", first: 0 }],
+      ["rt", { file: "r", first: 0 }],
     ]);
-    expect([...(set?.fieldFiles.get("maybe") ?? [])]).toEqual([]);
+    // What `where` asks of a field is no use of it; `target` indexes nothing.
+    expect([...(set?.fieldFiles.get("maybe") ?? [])]).toEqual([["rd", { file: "r", first: 0 }]]);
+    expect([...(set?.fieldFiles.get("go") ?? [])]).toEqual([]);
     expect([...(set?.registerNames.get("r") ?? [])]).toEqual(["zero", "one", "two", "three"]);
     const go = set?.instructions.find((i) => i.name === "go");
     expect(go?.encoding.fields.map((f) => [f.name, f.width, f.pieces])).toEqual([

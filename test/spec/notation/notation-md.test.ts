@@ -59,7 +59,7 @@ test("the machine of the notation's description", async () => {
   ]);
   const set = machine.instructionSet;
   expect(set?.programCounter).toBe("pc");
-  expect(set?.length).toBe(4);
+  expect(set?.parcels.lengths).toEqual([4]);
   expect(set?.wordWidth).toBe(32);
   const beq = set?.instructions.find((i) => i.name === "beq");
   expect(beq?.encoding.mask).toBe(0x707fn);
@@ -79,8 +79,8 @@ test("the machine of the notation's description", async () => {
   expect(beq?.assembly).toBe("beq rs1, rs2, pc + imm");
   expect(set?.fieldFiles.get("addi")).toEqual(
     new Map([
-      ["rs1", "x"],
-      ["rd", "x"],
+      ["rs1", { file: "x", first: 0 }],
+      ["rd", { file: "x", first: 0 }],
     ]),
   );
   const addi = set?.instructions.find((i) => i.name === "addi");

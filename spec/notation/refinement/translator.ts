@@ -1,0 +1,284 @@
+/** A refinement file whose host code comes from a translator. */
+import type { BasedRegion, GuestRegion, Refinement, Region, TranslatorSource } from "../../../refinement/refinement.js";
+import type { Machine, StateVariable } from "../../../refinement/machine.js";
+import type { Term } from "../../../refinement/terms/term.js";
+import { type Diagnostics, didYouMean } from "../diagnostics.js";
+import type { Budget } from "../elaborate/context.js";
+import type { Files } from "../files.js";
+import type { ElaboratedMachine } from "../machine/machine.js";
+import type { Elaboration } from "../machine/transitions.js";
+import { directoryOf, join } from "../read/paths.js";
+import { plain } from "../schema/validate.js";
+import { type Yaml, type YamlEntry, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";
+import { mapState } from "./abstraction.js";
+import type { RefinementReader } from "./file.js";
+import { type Common, hostWorld } from "./refinement.js";
+
+/** Keys of a refinement file that say nothing of a translator. */
+export const NOT_OF_A_TRANSLATOR = [
+  "flush",
+  "invariant",
+  "steps",
+  "rank",
+  "materialize",
+  "concretize",
+  "explore",
+  "environment",
+  "emulator",
+] as const;
+
+/** Host addresses at and beyond which nothing lies: the upper half of a 48-bit address space is the system's. */
+const DEFAULT_LIMIT = 1n << 47n;
+const DEFAULT_TIMEOUT_MS = 10_000n;
+
+export function translatorRefinement(
+  root: YamlMapping,
+  common: Common,
+  guest: ElaboratedMachine,
+  host: ElaboratedMachine,
+  reader: RefinementReader,
+  files: Files,
+): Refinement | undefined {
+  const builder = new Builder(root, guest, host, reader);
+  builder.machines();
+  const translator = builder.translator(common.file, files);
+  const { regions, limit } = builder.regions();
+  const { memory, abstraction } = builder.abstraction(regions);
+  const preserve = builder.preserve();
+  if (translator === undefined) return undefined;
+  return {
+    ...common,
+    form: "translator",
+    host: host.machine,
+    translator,
+    abstraction,
+    memory,
+    regions,
+    limit,
+    preserve,
+    assumptions: [...builder.trusted(regions, limit), ...reader.assumptions(root).map(({ text }) => text)].map(
+      (text) => ({ text, condition: undefined }),
+    ),
+  };
+}
+
+class Builder {
+  private readonly root: YamlMapping;
+  private readonly guest: ElaboratedMachine;
+  private readonly host: Machine;
+  private readonly reader: RefinementReader;
+  private readonly diagnostics: Diagnostics;
+  private readonly elaboration: Elaboration;
+
+  constructor(root: YamlMapping, guest: ElaboratedMachine, host: ElaboratedMachine, reader: RefinementReader) {
+    this.root = root;
+    this.guest = guest;
+    this.host = host.machine;
+    this.reader = reader;
+    this.diagnostics = reader.diagnostics;
+    const budget: Budget = { steps: 0 };
+    const world = hostWorld(host, guest, reader, root, budget);
+    this.elaboration = { world, diagnostics: this.diagnostics, budget, handler: undefined };
+  }
+
+  private wrong(node: { readonly place: Yaml["place"] }, message: string): undefined {
+    this.diagnostics.report("E_TRANSLATOR", node.place, message);
+    return undefined;
+  }
+
+  /** What a translator needs of both machines, and keys that mean nothing here. */
+  machines(): void {
+    const { guest, host, root } = this;
+    for (const key of NOT_OF_A_TRANSLATOR) {
+      const node = get(root, key);
+      if (node !== undefined)
+        this.wrong(node, `\`${key}\` has no meaning for a translator, whose code is executed symbolically; remove it`);
+    }
+    if (guest.machine.instructionSet === undefined)
+      this.wrong(
+        get(root, "guest") ?? root,
+        `the guest of a translator is an instruction set with encodings; ${guest.machine.name} has none`,
+      );
+    if (host.decoded === undefined)
+      this.wrong(
+        get(root, "host") ?? root,
+        `the host of a translator is an instruction set with a \`decoder\`; ${host.name} has none`,
+      );
+    const own = this.memoryOf(host);
+    for (const v of guest.machine.variables)
+      if (v.sort.kind === "memory" && own?.sort !== v.sort)
+        this.wrong(
+          get(root, "guest") ?? root,
+          `the guest's \`${v.name}\` and the host's memory must have addresses of one width`,
+        );
+  }
+
+  translator(file: string, files: Files): TranslatorSource | undefined {
+    const mapping = this.reader.reader.mapping(get(this.root, "translator"), "`translator`");
+    if (mapping === undefined) return undefined;
+    const [module, command] = [get(mapping, "module"), get(mapping, "command")];
+    if ((module === undefined) === (command === undefined))
+      return this.wrong(mapping, "`translator` needs either a `command`, a program and its arguments, or a `module`");
+    if (module !== undefined) {
+      const name = this.reader.reader.scalar(module, "`module`");
+      if (name === undefined) return undefined;
+      const options = plain({ ...mapping, entries: mapping.entries.filter((e) => e.key.text !== "module") });
+      return { kind: "module", module: files.module(join(directoryOf(file), name.text)), options };
+    }
+    this.reader.reader.mapping(mapping, "`translator`", ["command", "timeout"]);
+    const words = this.reader.reader.list(command, "`command`").flatMap((item) => {
+      const text = this.reader.reader.text(item, "a word of `command`");
+      return text === undefined ? [] : [text];
+    });
+    if (words.length === 0 && command !== undefined) return this.wrong(command, "`command` names no program");
+    const timeout = this.reader.reader.integer(get(mapping, "timeout"), "`timeout`") ?? DEFAULT_TIMEOUT_MS;
+    return {
+      kind: "command",
+      command: words,
+      directory: files.absolute(directoryOf(file)),
+      timeoutMs: Number(timeout),
+    };
+  }
+
+  regions(): { readonly regions: readonly Region[]; readonly limit: bigint } {
+    const node = get(this.root, "regions");
+    if (node === undefined)
+      this.wrong(this.root, "a translator needs `regions`: the parts of the host's memory that its code may access");
+    const regions: Region[] = [];
+    let limit = DEFAULT_LIMIT;
+    for (const { key, value } of this.reader.reader.entries(node, "`regions`")) {
+      if (key.text === "limit") limit = this.reader.reader.integer(value, "`limit`") ?? limit;
+      else {
+        const region = this.region(key, value);
+        if (region !== undefined) regions.push(region);
+      }
+    }
+    if (regions.filter((r) => r.kind === "guest").length > 1 && node !== undefined)
+      this.wrong(node, "`regions` has the guest's memory (`at`) more than once");
+    return { regions, limit };
+  }
+
+  private region(key: YamlScalar, value: Yaml): Region | undefined {
+    const what = `the region \`${key.text}\``;
+    const { reader } = this.reader;
+    const mapping = reader.mapping(value, what, ["base", "below", "size", "at"]);
+    if (mapping === undefined) return undefined;
+    const [base, at] = [get(mapping, "base"), get(mapping, "at")];
+    if ((base === undefined) === (at === undefined))
+      return this.wrong(
+        mapping,
+        `${what} lies at a register (\`base\`, with \`size\` or \`below\`), or is the guest's memory (\`at\`)`,
+      );
+    if (at !== undefined) {
+      const guest: GuestRegion = { kind: "guest", name: key.text, at: reader.integer(at, "`at`") ?? 0n };
+      return guest;
+    }
+    const register = reader.scalar(base, "`base`");
+    if (register === undefined || !this.isRegister(register)) return undefined;
+    const below = reader.integer(get(mapping, "below"), "`below`") ?? 0n;
+    const size = reader.integer(get(mapping, "size"), "`size`") ?? 0n;
+    if (below < 0n || size < 0n || below + size === 0n)
+      return this.wrong(
+        mapping,
+        `${what} has no bytes: give the \`size\` in bytes from the base on, or \`below\`, those before it`,
+      );
+    const based: BasedRegion = { kind: "based", name: key.text, base: register.text, below, size };
+    return based;
+  }
+
+  private isRegister(name: YamlScalar): boolean {
+    const known = this.host.variables.filter((v) => !v.implicit && (v.sort.kind === "bits" || v.sort.kind === "bool"));
+    if (known.some((v) => v.name === name.text)) return true;
+    const names = known.map((v) => v.name);
+    this.wrong(name, `the host has no register \`${name.text}\`${didYouMean(name.text, names)}`);
+    return false;
+  }
+
+  preserve(): readonly string[] {
+    return this.reader.reader.list(get(this.root, "preserve"), "`preserve`").flatMap((item) => {
+      const name = this.reader.reader.scalar(item, "a register");
+      return name === undefined || !this.isRegister(name) ? [] : [name.text];
+    });
+  }
+
+  /** Memories are regions; the rest are expressions; the program counter may be left out, and nothing is trapped. */
+  abstraction(regions: readonly Region[]): {
+    readonly memory: ReadonlyMap<string, string>;
+    readonly abstraction: ReadonlyMap<string, Term>;
+  } {
+    const node = get(this.root, "abstraction");
+    const entries = this.reader.reader.entries(node, "`abstraction`");
+    const variables = this.guest.machine.variables;
+    const isMemory = (e: YamlEntry): StateVariable | undefined =>
+      variables.find((v) => v.name === e.key.text && v.sort.kind === "memory");
+    const memory = new Map<string, string>();
+    for (const entry of entries) {
+      const v = isMemory(entry);
+      if (v === undefined) continue;
+      const region = this.reader.reader.scalar(entry.value, `the region of \`${v.name}\``);
+      if (region === undefined) continue;
+      const found = regions.find((r) => r.kind === "guest" && r.name === region.text.trim());
+      if (found === undefined)
+        this.diagnostics.report(
+          "E_ABSTRACTION",
+          region.place,
+          `the guest's memory \`${v.name}\` is a region that has \`at\`; there is none called \`${region.text.trim()}\``,
+        );
+      memory.set(v.name, region.text.trim());
+    }
+    const abstraction = mapState(
+      entries.filter((e) => isMemory(e) === undefined),
+      this.reader,
+      {
+        target: this.guest.world,
+        name: "guest",
+        code: "E_ABSTRACTION",
+        elaboration: this.elaboration,
+        store: undefined,
+        // An element's number is for reckoning its address.
+        indexWidth: this.addressWidth(),
+      },
+    );
+    const counter = this.guest.machine.instructionSet?.programCounter;
+    const named = new Set(entries.map((e) => /^\w+/.exec(e.key.text)?.[0]));
+    const absent = variables.filter(
+      (v) =>
+        !v.implicit &&
+        v.name !== counter &&
+        !abstraction.has(v.name) &&
+        !memory.has(v.name) &&
+        !named.has(rootOf(v.name)),
+    );
+    if (absent.length > 0 || node === undefined)
+      this.diagnostics.report(
+        "E_ABSTRACTION",
+        node?.place ?? this.root.place,
+        `\`abstraction\` says nothing of the guest's ${absent.map((v) => `\`${v.name}\``).join(", ")}; give an expression over host state for each, and a region for memory`,
+      );
+    return { memory, abstraction };
+  }
+
+  /** What is taken on trust by the way the host is executed. */
+  trusted(regions: readonly Region[], limit: bigint): readonly string[] {
+    const names = regions.map((r) => `\`${r.name}\``).join(", ");
+    return [
+      `the regions ${names}, the code and its data are disjoint and lie below host address 0x${limit.toString(16)}; those of the host's own are mapped`,
+      "the host can access the guest's memory where the guest can, and nothing else changes it while a block runs",
+      "the guest code of a block does not change while the block runs",
+      "the runtime raises the traps that exits and faults stand for, with the values that the guest's definition gives them",
+    ];
+  }
+
+  private addressWidth(): number | undefined {
+    const sort = this.memoryOf(this.host)?.sort;
+    return sort?.kind === "memory" ? sort.address : undefined;
+  }
+
+  private memoryOf(machine: Machine): StateVariable | undefined {
+    return machine.variables.find((v) => v.sort.kind === "memory");
+  }
+}
+
+function rootOf(name: string): string {
+  return name.split(".")[0] ?? name;
+}
