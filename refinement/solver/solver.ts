@@ -5,6 +5,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import path from "node:path";
 import { UserError, unreachable } from "../errors.js";
+import { Unfolding } from "../terms/definitions.js";
 import type { Term } from "../terms/term.js";
 import type { Value } from "../terms/value.js";
 import type { Backend } from "./backend.js";
@@ -119,7 +120,7 @@ class QueuedSolver implements Solver {
 
   solve(assertions: readonly Term[], options: SolveOptions): Promise<Answer> {
     const turn = this.last.then(() =>
-      decide(this.backend, assertions, {
+      decide(this.backend, unfold(assertions), {
         timeoutMs: options.timeoutMs,
         memoryMb: options.memoryMb ?? 1024,
         signal: options.signal,
@@ -133,4 +134,10 @@ class QueuedSolver implements Solver {
   close(): Promise<void> {
     return this.backend.discard();
   }
+}
+
+/** A solver is told what defined functions mean. */
+function unfold(assertions: readonly Term[]): readonly Term[] {
+  const unfolding = new Unfolding();
+  return assertions.map((term) => unfolding.apply(term));
 }

@@ -1,5 +1,6 @@
 import { InternalDefect } from "../errors.js";
 import { argument, boundVariable, fileSortOf } from "./construct.js";
+import { type FunctionDefinition, definitionOf } from "./definitions.js";
 import { operate, scalarWidth } from "./operators.js";
 import type { Sort } from "./sort.js";
 import type { Term } from "./term.js";
@@ -107,6 +108,8 @@ export class Evaluator {
       case "accessible":
         return this.memory(argument(t, 0)).accessible(t.access, this.number(argument(t, 1)), t.bytes) ? 1n : 0n;
       case "apply": {
+        const definition = definitionOf(t.name);
+        if (definition !== undefined) return this.defined(t, definition);
         const args = t.args.map((arg) => this.number(arg));
         return this.environment.apply?.(t, args) ?? hashedApply(t, args);
       }
@@ -116,6 +119,16 @@ export class Evaluator {
           t.args.map((arg) => this.number(arg)),
         );
     }
+  }
+
+  private defined(t: Term, { parameters, body }: FunctionDefinition): bigint {
+    const values = new Map(parameters.map((p, i) => [p, this.value(argument(t, i))]));
+    const outer = this.environment;
+    const inner: Environment = {
+      variable: (v) => values.get(v) ?? outer.variable(v),
+      apply: (term, args) => outer.apply?.(term, args) ?? hashedApply(term, args),
+    };
+    return new Evaluator(inner).number(body);
   }
 
   private file(t: Term): FileValue {

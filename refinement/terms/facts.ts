@@ -63,6 +63,17 @@ function satisfying({ bound, kind }: Comparison, width: number): bigint {
   return kind === "below" ? below : all & ~(below | (1n << bound));
 }
 
+function exactly(constant: Term): Range {
+  const { value } = constant;
+  return { lo: value, hi: value, set: widthOf(constant) <= MASKED ? 1n << value : undefined };
+}
+
+function union(a: Range, b: Range | undefined): Range | undefined {
+  if (b === undefined) return undefined;
+  const set = a.set === undefined || b.set === undefined ? undefined : a.set | b.set;
+  return { lo: a.lo < b.lo ? a.lo : b.lo, hi: a.hi > b.hi ? a.hi : b.hi, set };
+}
+
 /** How facts ask the equations that they stand beside. */
 export interface Equations {
   /** The right side of an equation, by its left side. */
@@ -176,7 +187,7 @@ export class Facts {
   private comparedWithConstant(t: Term): Term | undefined {
     const found = comparison(t);
     if (found === undefined) return undefined;
-    const range = this.ranges.get(found.term);
+    const range = this.rangeOf(found.term);
     if (range === undefined) return undefined;
     const { bound, kind } = found;
     if (range.set !== undefined) {
@@ -187,6 +198,19 @@ export class Facts {
     if (kind === "eq") return bound < range.lo || bound > range.hi ? FALSE : undefined;
     if (kind === "below") return range.hi < bound ? TRUE : range.lo >= bound ? FALSE : undefined;
     return range.lo > bound ? TRUE : range.hi <= bound ? FALSE : undefined;
+  }
+
+  /** What is recorded of a term, or known of all the values that it chooses from. */
+  private rangeOf(term: Term, seen = new Map<Term, Range | undefined>()): Range | undefined {
+    const recorded = this.ranges.get(term);
+    if (recorded !== undefined) return recorded;
+    if (term.op === "const") return exactly(term);
+    if (term.op !== "ite") return undefined;
+    if (seen.has(term)) return seen.get(term);
+    const yes = this.rangeOf(argument(term, 1), seen);
+    const range = yes === undefined ? undefined : union(yes, this.rangeOf(argument(term, 2), seen));
+    seen.set(term, range);
+    return range;
   }
 
   /** x == k where some bits of x are known is a question about the others; so is x == a ++ b. */

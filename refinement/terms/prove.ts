@@ -34,7 +34,7 @@ export type RewritingProof =
  * How deep a leaf is looked into once the goal itself offers no case: a case of some term costs 1, a disjunction among the
  * hypotheses 2.
  */
-const EFFORT = 12;
+const EFFORT = 20;
 /** The share of all splits that one leaf may take. */
 const LEAF_SHARE = 0.1;
 /** Disjunctions that are tried for one leaf. */
@@ -159,6 +159,8 @@ class Search {
   /** Cases of what was assumed on the way, of what the goal's variables stand for, of the hypotheses. */
   private indirectly(point: Point): boolean {
     const { context, path } = point;
+    // What places are known to be apart decides reads in clauses that mention neither place: they have to be asked.
+    if (path.some((assumed) => context.reduced(assumed) === FALSE)) return true;
     const atom = pendingAtom(context, path) ?? consequentAtom(context) ?? indexAtom(context, path);
     if (atom !== undefined) return this.byCases(point, atom, 1);
     return this.clauses(point).some((clause) => this.byClause(point, clause));

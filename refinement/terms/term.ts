@@ -30,7 +30,7 @@ export type Access = "fetch" | "load" | "store";
  * | `load` | memory, address → bits(8·bytes) | `bytes` |
  * | `write` | memory, address, bits(8·bytes) → memory | `bytes` |
  * | `accessible` | memory, address → bool: all `bytes` bytes grant `access` | `bytes`, `access` |
- * | `apply` | any number of scalars → sort | `name`: of an uninterpreted function |
+ * | `apply` | any number → sort | `name`: of a function that is uninterpreted, with scalars for arguments, or defined (definitions.ts) |
  *
  * Negation is `mul` by −1 and subtraction an `add` of it: the linear normal form has one shape.
  */

@@ -1,11 +1,13 @@
 /** Sums and products as linear forms, division and shifts by constants. */
 import {
   add,
+  and,
   argument,
   bvand,
   bvxor,
   concat,
   constant,
+  eq,
   extract,
   ite,
   make,
@@ -15,7 +17,7 @@ import {
   zext,
 } from "../construct.js";
 import { isSum, Linear, powerOfTwo } from "../linear.js";
-import { constantBranches, cuts, isPieced, piecesOf, signBit, unsignedWidth } from "../pieces.js";
+import { constantBranches, cuts, isPieced, piecesOf, signBit, signedWidth, unsignedWidth } from "../pieces.js";
 import { compareTerms, type Term } from "../term.js";
 import type { Rule } from "./rule.js";
 
@@ -212,7 +214,28 @@ export const sdivRules: readonly Rule[] = [
     law: "a /s 1 = a, on more than one bit",
     apply: (t) => (divisor(t) === 1n && widthOf(t) > 1 ? argument(t, 0) : undefined),
   },
+  {
+    // The quotient of numbers of n bits lies between −2^(n−1) and 2^(n−1), and is the latter in one case alone.
+    name: "sdiv.narrow",
+    law: "sext(a) /s sext(b) = sext(a /s b), but 2^(n−1) for a = −2^(n−1) and b = −1, where n > 1",
+    apply(t) {
+      const operands = narrowOperands(t);
+      if (operands === undefined) return undefined;
+      const [a, b, n] = operands;
+      const least = constant(n, 1n << BigInt(n - 1));
+      const overflows = and(eq(a, least), eq(b, constant(n, -1n)));
+      return ite(overflows, constant(widthOf(t), least.value), sext(make("sdiv", a.sort, [a, b]), widthOf(t)));
+    },
+  },
 ];
+
+/** The operands of a signed division as far as they are more than signs, and their width; undefined where that is no less. */
+function narrowOperands(t: Term): readonly [Term, Term, number] | undefined {
+  const a = argument(t, 0);
+  const b = argument(t, 1);
+  const n = Math.max(2, signedWidth(a), signedWidth(b));
+  return n < widthOf(t) ? [extract(a, n - 1, 0), extract(b, n - 1, 0), n] : undefined;
+}
 
 export const sremRules: readonly Rule[] = [
   {
@@ -223,6 +246,16 @@ export const sremRules: readonly Rule[] = [
       const width = widthOf(t);
       if (k === 0n) return argument(t, 0);
       return k === 1n || k === (1n << BigInt(width)) - 1n ? constant(width, 0n) : undefined;
+    },
+  },
+  {
+    name: "srem.narrow",
+    law: "sext(a) %s sext(b) = sext(a %s b)",
+    apply(t) {
+      const operands = narrowOperands(t);
+      if (operands === undefined) return undefined;
+      const [a, b] = operands;
+      return sext(make("srem", a.sort, [a, b]), widthOf(t));
     },
   },
 ];

@@ -157,6 +157,15 @@ export const andRules: readonly Rule[] = [
       return kept === undefined ? undefined : kept === "clash" ? FALSE : and(...kept);
     },
   },
+  {
+    // What setg, setle and their unsigned kin of x86-64 ask.
+    name: "and.strict",
+    law: "!(a < b) && !(a == b) = b < a, signed and unsigned",
+    apply(t) {
+      const found = orderAndEquality(t.args.map(not));
+      return found === undefined ? undefined : and(...found.others.map(not), not(found.weak));
+    },
+  },
 ];
 
 export const orRules: readonly Rule[] = [
@@ -184,6 +193,14 @@ export const orRules: readonly Rule[] = [
     },
   },
   {
+    name: "or.weak",
+    law: "a < b || a == b = !(b < a), signed and unsigned",
+    apply(t) {
+      const found = orderAndEquality(t.args);
+      return found === undefined ? undefined : or(...found.others, found.weak);
+    },
+  },
+  {
     name: "or.resolve",
     law: "(a && b) || (!a && b) = b",
     apply(t) {
@@ -199,6 +216,20 @@ export const orRules: readonly Rule[] = [
     },
   },
 ];
+
+/** Of a < b and a == b among the terms of a disjunction: what both say together, and the others. */
+function orderAndEquality(
+  terms: readonly Term[],
+): { readonly weak: Term; readonly others: readonly Term[] } | undefined {
+  for (const less of terms) {
+    if (less.op !== "slt" && less.op !== "ult") continue;
+    const [a, b] = [argument(less, 0), argument(less, 1)];
+    const same = eq(a, b);
+    if (same.op !== "eq" || !terms.includes(same)) continue;
+    return { weak: not(make(less.op, BOOL, [b, a])), others: terms.filter((x) => x !== less && x !== same) };
+  }
+  return undefined;
+}
 
 /** Equality of two bools. */
 export const iffRules: readonly Rule[] = [

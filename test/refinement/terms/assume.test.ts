@@ -41,6 +41,30 @@ describe("hypotheses rewrite", () => {
     expect(proved(known, b.ne(x, k(8, 0x34)))).toBe(true);
   });
 
+  test("bounds of everything that a choice can be", () => {
+    const chosen = b.ite(p("c"), k(8, 3), b.ite(p("d"), x, k(8, 5)));
+    const below = [b.ult(x, k(8, 9)), b.ult(y, chosen)];
+    expect(proved(below, b.ult(chosen, k(8, 9)), { splits: 0 })).toBe(true);
+    expect(proved(below, b.ult(chosen, k(8, 8)))).toBe(false);
+    expect(proved([], b.ult(chosen, k(8, 9)))).toBe(false);
+    const wide = b.ite(p("c"), k(32, 3), v("w", 32));
+    expect(proved([b.ult(v("w", 32), k(32, 900))], b.ult(wide, k(32, 900)), { splits: 0 })).toBe(true);
+    expect(proved([b.ult(v("w", 32), k(32, 900))], b.ult(wide, k(32, 899)))).toBe(false);
+  });
+
+  test("a cached word behind a store that is known to lie elsewhere", () => {
+    const memoryBefore = b.variable("m", memory(32));
+    const [tag, address, word] = [v("tag", 32), v("address", 32), v("word", 32)];
+    const after = b.write(memoryBefore, address, 4, v("data", 32));
+    const apart = [b.not(b.ult(b.sub(address, tag), k(32, 4))), b.not(b.ult(b.sub(tag, address), k(32, 4)))];
+    const holds = [b.or(b.not(p("valid")), b.eq(word, b.load(memoryBefore, tag, 4)))];
+    const kept = b.or(b.not(p("valid")), ...apart.map(b.not), b.and(b.eq(word, b.load(after, tag, 4)), p("same")));
+    expect(proved([...holds, p("same")], kept)).toBe(true);
+    expect(proved(holds, kept)).toBe(false);
+    const tooNear = b.or(b.not(p("valid")), ...apart.slice(1).map(b.not), b.eq(word, b.load(after, tag, 4)));
+    expect(proved(holds, tooNear)).toBe(false);
+  });
+
   test("a decoded word that a latch holds", () => {
     const imem = b.variable("imem", memory(32));
     const pc = v("id.pc", 32);

@@ -117,6 +117,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     test("and", ...sorted(b.eq(A(w), j1(w)), b.eq(A(w), j2(w)))),
     test("and", ...sorted(b.eq(A(w), j1(w)), b.ne(A(w), j2(w)), p)),
   ]),
+  "and.strict": from(2, (w) => [
+    test("and", ...sorted(b.not(b.slt(A(w), B(w))), b.ne(A(w), B(w)))),
+    test("and", ...sorted(b.not(b.ult(B(w), A(w))), b.ne(A(w), B(w)), p)),
+  ]),
   "or.fold": () => [test("or", b.TRUE, b.FALSE), test("or", b.FALSE, b.FALSE)],
   "or.sort": () => [test("or", q, p), test("or", p, p), test("or", p, b.FALSE), test("or", p, b.TRUE)],
   "or.complement": () => [test("or", ...sorted(p, b.not(p))), test("or", ...sorted(p, q, b.not(q)))],
@@ -124,6 +128,10 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "or.values": from(2, (w) => [
     test("or", ...sorted(b.ne(A(w), j1(w)), b.ne(A(w), j2(w)))),
     test("or", ...sorted(b.ne(A(w), j1(w)), b.eq(A(w), j2(w)), p)),
+  ]),
+  "or.weak": from(2, (w) => [
+    test("or", ...sorted(b.slt(A(w), B(w)), b.eq(A(w), B(w)))),
+    test("or", ...sorted(b.ult(B(w), A(w)), b.eq(A(w), B(w)), p)),
   ]),
   "or.resolve": () => [test("or", ...sorted(b.and(p, q), b.and(b.not(p), q)))],
   "eq.bool-constant": () => [
@@ -443,6 +451,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     infix("sdiv", k(w, 1), k(w, 0)),
   ],
   "sdiv.one": from(2, (w) => [infix("sdiv", A(w), k(w, 1))]),
+  "sdiv.narrow": from(2, (w) => [infix("sdiv", b.sext(A(w), w + 2), b.sext(B(w), w + 2))]),
+  "srem.narrow": from(2, (w) => [infix("srem", b.sext(A(w), w + 2), b.sext(B(w), w + 2))]),
   "srem.fold": (w) => [
     infix("srem", k(w, 5), k(w, 3)),
     infix("srem", min(w), ones(w)),
