@@ -4,6 +4,7 @@
  */
 import type { Field, Instruction, InstructionSet, Machine, StateVariable } from "../refinement/machine.js";
 import type { Term } from "../refinement/terms/term.js";
+import { extract } from "../refinement/terms/build.js";
 import { evaluate } from "../refinement/terms/evaluate.js";
 import { freeVariables } from "../refinement/terms/variables.js";
 
@@ -123,7 +124,8 @@ function someSubterm(roots: readonly Term[], predicate: (t: Term) => boolean): b
 
 function placeOf(machine: Machine, isa: InstructionSet, pc: StateVariable): ProgramPlace | undefined {
   const reads = new Set<Term>();
-  const seen = new Set<Term>([isa.word]);
+  // Where the first parcel stands; the others follow.
+  const seen = new Set<Term>([extract(isa.word, isa.parcels.width - 1, 0)]);
   for (const term of seen) {
     if (term.op === "load" || term.op === "select") reads.add(term);
     for (const arg of term.args) seen.add(arg);

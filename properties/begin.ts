@@ -10,8 +10,8 @@ import { Evaluator } from "../refinement/terms/evaluate.js";
 import type { Term } from "../refinement/terms/term.js";
 import { FileValue } from "../refinement/terms/value.js";
 import { freeVariables } from "../refinement/terms/variables.js";
-import { anatomyOf, valueAt } from "./anatomy.js";
-import { addressOf, encodeProgram, type Program, writeProgram } from "./program.js";
+import { type Anatomy, anatomyOf, valueAt } from "./anatomy.js";
+import { addressesOf, encodeProgram, type Program, wordIn, writeProgram } from "./program.js";
 import { running, type Start } from "./start.js";
 
 /** γ(a), where the refinement gives γ. */
@@ -52,18 +52,17 @@ export function initialHostState(refinement: MachineRefinement, program: Program
     const placed = writeProgram(anatomy, initial, words, at, name);
     const seen = abstract(refinement, placed).get(place.variable.name);
     const intended = writeProgram(anatomy, abstract(refinement, initial), words, at).get(place.variable.name);
-    const same = words.every((_, index) => {
-      const where = valueAt(place.where, anatomy.programCounter, addressOf(anatomy, at, index));
-      return wordAt(seen, where, anatomy.isa.wordWidth) === wordAt(intended, where, anatomy.isa.wordWidth);
+    const same = addressesOf(anatomy, words, at).every((address) => {
+      const where = valueAt(place.where, anatomy.programCounter, address);
+      return wordAt(anatomy, seen, where) === wordAt(anatomy, intended, where);
     });
     if (same && isInitial(host, placed)) return placed;
   }
   return undefined;
 }
 
-function wordAt(value: ReturnType<State["get"]>, where: bigint, width: number): bigint | undefined {
-  if (value === undefined || typeof value === "bigint") return undefined;
-  return value instanceof FileValue ? value.get(where) : value.load(where, Math.ceil(width / 8));
+function wordAt(anatomy: Anatomy, value: ReturnType<State["get"]>, where: bigint): bigint | undefined {
+  return value === undefined || typeof value === "bigint" ? undefined : wordIn(anatomy.isa, value, where);
 }
 
 /** Host variables that the abstraction of a guest variable reads and that have its sort. */

@@ -42,8 +42,14 @@ const SCHEDULE_LENGTH = 32;
 /** How many of the last states of a failing run may become beginnings, and of how many instructions. */
 const LATER = 48;
 const MOST_LATER = 5;
+/** An instruction that goes takes up to so many host steps with it. */
+const MOST_EARLIER = 10;
 /** Host steps allowed for each guest step: interpreters take about ten. */
 const HOST_STEPS_PER_GUEST_STEP = 16;
+
+/** What of a case is made smaller; `time` is a shorter program and what the schedule does the earlier for it. */
+export type Part = "program" | "time" | "schedule" | "start";
+export const PARTS: readonly Part[] = ["program", "time", "schedule", "start"];
 
 /** Draws, runs and shrinks the cases of one refinement. */
 export class Cases {
@@ -181,10 +187,13 @@ export class Cases {
   }
 
   /** Smaller cases, by one part only. */
-  *smaller(of: Case, part: "program" | "schedule" | "start", programs: Drawn<Program> | undefined): Iterable<Case> {
+  *smaller(of: Case, part: Part, programs: Drawn<Program> | undefined): Iterable<Case> {
     switch (part) {
       case "program":
         for (const program of programs?.smaller(of.program) ?? []) yield { ...of, program };
+        return;
+      case "time":
+        yield* earlier(of, programs);
         return;
       case "schedule":
         for (const schedule of this.schedules.smaller(of.schedule)) yield { ...of, schedule };
@@ -200,5 +209,16 @@ export class Cases {
   /** The guest state that a host state stands for. */
   guestOf(host: State): State {
     return abstract(this.refinement, host);
+  }
+}
+
+/** An interrupt that has to come at the right moment comes too late for a program without some of its instructions. */
+function* earlier(of: Case, programs: Drawn<Program> | undefined): Iterable<Case> {
+  const first = of.schedule.findIndex((decision) => decision.event !== undefined);
+  for (const program of first < 1 ? [] : (programs?.smaller(of.program) ?? [])) {
+    const gone = of.program.length - program.length;
+    for (let steps = 1; steps <= Math.min(first, gone * MOST_EARLIER); steps++) {
+      yield { ...of, program, schedule: of.schedule.slice(steps) };
+    }
   }
 }

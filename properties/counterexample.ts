@@ -1,7 +1,7 @@
 /**
  * From a failing case to the counterexample that is shown, saved and replayed.
  */
-import { disassemble, wordToBytes } from "../refinement/assembly/index.js";
+import { bytesOfWord, disassemble } from "../refinement/assembly/index.js";
 import type { Code, Counterexample, Difference } from "../refinement/counterexample.js";
 import { recordOfState } from "../refinement/counterexample-state.js";
 import type { State } from "../refinement/execute/state.js";
@@ -10,7 +10,7 @@ import type { MachineRefinement } from "../refinement/refinement.js";
 import { anatomyOf } from "./anatomy.js";
 import { counterIn } from "./begin.js";
 import type { Case } from "./case.js";
-import { addressOf, encodeProgram, type Program, readProgram } from "./program.js";
+import { addressesOf, encodeProgram, type Program, readProgram } from "./program.js";
 import type { Failure } from "./run.js";
 import { deniedIn } from "./start.js";
 
@@ -63,9 +63,10 @@ function codeOf(machine: Machine, program: Program, guest: State): Code | undefi
   // Without a program the guest executes what its memory happens to hold.
   const words = encodeProgram(anatomy, program.length > 0 ? program : readProgram(anatomy, guest, 1), pc);
   if (words.length === 0) return undefined;
+  const addresses = addressesOf(anatomy, words, pc);
   return {
-    code: words.map((word) => Buffer.from(wordToBytes(word, anatomy.isa.wordWidth)).toString("hex")).join(" "),
-    assembly: words.map((word, index) => disassemble(machine, word, addressOf(anatomy, pc, index))),
+    code: words.map((word) => Buffer.from(bytesOfWord(anatomy.isa, word)).toString("hex")).join(" "),
+    assembly: words.map((word, index) => disassemble(machine, word, addresses[index] ?? pc)),
     pc,
   };
 }

@@ -3,7 +3,7 @@
  * accesses at the edges of what is accessible, targets near and far.
  */
 import type { Random } from "fast-check";
-import { decode, encode, wordToBytes } from "../refinement/assembly/index.js";
+import { bytesOfWord, decode, encode, shortestLength, wordFrom } from "../refinement/assembly/index.js";
 import type { CaseRoom, EmulatorCase, Range } from "../refinement/emulator.js";
 import { InternalDefect } from "../refinement/errors.js";
 import { zeroState } from "../refinement/execute/concrete.js";
@@ -11,6 +11,7 @@ import type { State } from "../refinement/execute/state.js";
 import type { Instruction, InstructionSet, Machine, StateVariable } from "../refinement/machine.js";
 import { FileValue, type Value } from "../refinement/terms/value.js";
 import type { Drawn } from "./arbitraries/drawn.js";
+import { addressesOf, aimAt } from "./aim.js";
 import { type Operands, operands } from "./arbitraries/operands.js";
 import { values } from "./arbitraries/values.js";
 import { pick } from "./random.js";
@@ -78,7 +79,7 @@ export class Cases {
     switch (subject.kind) {
       case "instruction": {
         const fields = new Map(subject.operands.draw(random));
-        this.aim(random, subject.instruction, fields, registers, pool);
+        this.aim(random, pc, subject.instruction, fields, registers, pool);
         return this.assemble(pc, encode(subject.instruction, fields), registers);
       }
       case "illegal":
@@ -98,7 +99,7 @@ export class Cases {
     data: EmulatorCase["patches"] = [],
   ): DrawnCase {
     const patches = [...data];
-    if (word !== undefined) patches.push({ address: pc, bytes: wordToBytes(word, this.isa.wordWidth) });
+    if (word !== undefined) patches.push({ address: pc, bytes: bytesOfWord(this.isa, word) });
     const memory = patches.reduce((m, p) => m.storeBytes(p.address, p.bytes), this.room.memory);
     const state = new Map<string, Value>([...this.zero, ...registers, [this.pcName, pc], [this.memory.name, memory]]);
     return { pc, word, registers, data, patches, state };
@@ -123,13 +124,16 @@ export class Cases {
   private onlyNamed(c: DrawnCase): ReadonlyMap<string, Value> | undefined {
     const decoded = c.word === undefined ? undefined : decode(this.guest, c.word);
     if (decoded === undefined) return undefined;
-    const files = this.isa.fieldFiles.get(decoded.instruction.name) ?? new Map<string, string>();
+    const files = this.isa.fieldFiles.get(decoded.instruction.name);
     let fewer = false;
     const registers = new Map(c.registers);
     for (const [name, value] of c.registers) {
       if (!(value instanceof FileValue)) continue;
       const named = new Set(
-        [...decoded.fields].flatMap(([field, index]) => (files.get(field) === name ? [Number(index)] : [])),
+        [...decoded.fields].flatMap(([field, index]) => {
+          const indexed = files?.get(field);
+          return indexed?.file === name ? [indexed.first + Number(index)] : [];
+        }),
       );
       const elements = value.elements.map((e, i) => (named.has(i) ? e : 0n));
       fewer ||= elements.some((e, i) => e !== value.elements[i]);
@@ -171,9 +175,10 @@ export class Cases {
   private slot(random: Random): bigint {
     const range = pick(random, this.room.code);
     if (range === undefined) throw new InternalDefect("the emulator has no room for code");
-    const length = BigInt(this.isa.length);
+    const length = BigInt(shortestLength(this.isa));
     const count = (range.end - range.start) / length;
-    const edges = [0n, count - 1n, count / 2n - 1n, count / 2n] as const;
+    // The last places are too small for the longest instruction, whose fetch ends beyond what is accessible.
+    const edges = [0n, count - 1n, count - 2n, count / 2n - 2n, count / 2n - 1n, count / 2n] as const;
     const index = random.nextInt(0, 3) === 0 ? pick(random, edges) : random.nextBigInt(0n, count - 1n);
     return range.start + index * length;
   }
@@ -182,7 +187,7 @@ export class Cases {
   private nowhere(random: Random): bigint {
     const range = pick(random, [...this.room.data, ...this.room.code]);
     if (range === undefined) return 0n;
-    const length = BigInt(this.isa.length);
+    const length = BigInt(shortestLength(this.isa));
     return pick(random, [
       () => 0n,
       () => range.end + length * BigInt(random.nextInt(0, 40)),
@@ -192,7 +197,13 @@ export class Cases {
   }
 
   private value(random: Random, v: StateVariable, pool: readonly bigint[]): Value {
-    if (v.sort.kind === "bits") return values({ kind: "bits", width: v.sort.width }, pool).draw(random);
+    if (v.sort.kind === "bits") {
+      // One as wide as an address mostly is one, of something aligned.
+      const address = this.memory.sort.kind === "memory" && this.memory.sort.address === v.sort.width;
+      if (address && random.nextInt(0, 3) > 0)
+        return (pick(random, pool) ?? 0n) & -8n & ((1n << BigInt(v.sort.width)) - 1n);
+      return values({ kind: "bits", width: v.sort.width }, pool).draw(random);
+    }
     if (v.sort.kind !== "file") return random.nextBigInt(0n, 1n);
     const element = values({ kind: "bits", width: v.sort.element }, pool);
     const few = [element.draw(random), element.draw(random), element.draw(random)];
@@ -210,37 +221,82 @@ export class Cases {
     const found = [pc];
     for (let i = 0; i < 6; i++) {
       const range = pick(random, i < 4 ? this.room.data : this.room.code);
-      if (range !== undefined) found.push(near(random, range));
+      if (range !== undefined) found.push(addressNear(random, range));
     }
     return found;
   }
 
-  /**
-   * Base plus offset is rarely where something is accessible by chance: half of the time one register that the instruction
-   * names is set so that it is, given the immediate.
-   */
+  /** Three times of four one register is set so that the instruction touches or goes to one of the addresses. */
   private aim(
     random: Random,
+    pc: bigint,
     instruction: Instruction,
     fields: ReadonlyMap<string, bigint>,
     registers: Map<string, Value>,
     pool: readonly bigint[],
   ): void {
+    const address = pick(random, addressesOf(this.guest, instruction));
+    if (random.nextInt(0, 3) === 0) return;
+    // A variable as wide as an address may hold one, as a reservation does.
+    const held = this.others.flatMap((v) => {
+      const value = registers.get(v.name);
+      return v.sort === address?.sort && typeof value === "bigint" ? [value] : [];
+    });
+    const target = pick(random, held.length > 0 && random.nextInt(0, 1) === 0 ? held : pool) ?? 0n;
+    const state = new Map<string, Value>([...this.zero, ...registers, [this.pcName, pc]]);
+    const aimed = address === undefined ? undefined : aimAt(this.guest, instruction, fields, state, address, target);
+    if (aimed === undefined) {
+      this.meet(random, instruction, fields, registers);
+      return;
+    }
+    registers.set(aimed.file, aimed.value);
+    const variable = this.others.find((v) => v.name === aimed.file);
     const files = this.isa.fieldFiles.get(instruction.name);
-    const names = instruction.encoding.fields.filter((f) => files?.has(f.name) === true);
-    const immediate = instruction.encoding.fields.find((f) => files?.has(f.name) !== true);
-    if (immediate === undefined || names.length === 0 || random.nextInt(0, 3) === 0) return;
-    for (const field of names) {
-      const file = files?.get(field.name) ?? "";
+    const named = [...(files ?? [])].flatMap(([field, { file }]) =>
+      file === aimed.file ? [fields.get(field) ?? 0n] : [],
+    );
+    if (variable !== undefined && random.nextInt(0, 5) === 0)
+      this.repeat(target, aimed.file, variable, new Set(named.map(Number)), registers);
+  }
+
+  /** Now and then a register holds what the immediate itself is, for comparisons with it. */
+  private meet(
+    random: Random,
+    instruction: Instruction,
+    fields: ReadonlyMap<string, bigint>,
+    registers: Map<string, Value>,
+  ): void {
+    const files = this.isa.fieldFiles.get(instruction.name);
+    const immediate = pick(
+      random,
+      instruction.encoding.fields.filter((f) => files?.has(f.name) !== true),
+    );
+    if (immediate === undefined || random.nextInt(0, 7) !== 0) return;
+    for (const [field, { file }] of files ?? []) {
       const variable = this.others.find((v) => v.name === file);
       const value = registers.get(file);
-      const index = fields.get(field.name) ?? 0n;
+      const index = fields.get(field) ?? 0n;
       if (!(value instanceof FileValue) || variable?.sort.kind !== "file" || variable.fixed.has(Number(index)))
         continue;
-      const target = pick(random, pool) ?? 0n;
-      const offset = BigInt.asIntN(immediate.width, fields.get(immediate.name) ?? 0n);
-      registers.set(file, value.set(index, BigInt.asUintN(variable.sort.element, target - offset)));
+      const same = BigInt.asIntN(immediate.width, fields.get(immediate.name) ?? 0n);
+      registers.set(file, value.set(index, BigInt.asUintN(variable.sort.element, same)));
     }
+  }
+
+  /** What memory holds at an address in the registers that are not named: what a compare-and-exchange is to find. */
+  private repeat(
+    address: bigint,
+    file: string,
+    variable: StateVariable,
+    named: ReadonlySet<number>,
+    registers: Map<string, Value>,
+  ): void {
+    const value = registers.get(file);
+    if (!(value instanceof FileValue) || variable.sort.kind !== "file") return;
+    const found = this.room.memory.load(address, Math.ceil(variable.sort.element / 8));
+    const content = BigInt.asUintN(variable.sort.element, found);
+    const keeps = (i: number): boolean => named.has(i) || variable.fixed.has(i);
+    registers.set(file, new FileValue(value.elements.map((e, i) => (keeps(i) ? e : content))));
   }
 
   /** A word that no instruction is: a neighbour of one that is, or anything. */
@@ -256,6 +312,7 @@ export class Cases {
       } else if (random.nextInt(0, 7) === 0) {
         word = pick(random, [0n, (1n << BigInt(width)) - 1n]);
       }
+      word = wordFrom(this.isa, word);
       if (decode(this.guest, word) === undefined) return word;
     }
   }
@@ -266,7 +323,7 @@ function isWithin(range: Range, ranges: readonly Range[]): boolean {
 }
 
 /** An address at an edge of a range, across it, or inside. */
-function near(random: Random, range: Range): bigint {
+export function addressNear(random: Random, range: Range): bigint {
   const middle = (range.start + range.end) / 2n;
   return pick(random, [
     () => range.start + BigInt(random.nextInt(-8, 8)),

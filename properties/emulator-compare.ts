@@ -2,16 +2,15 @@
  * One case through the guest's definition and the emulator, and the comparison of every variable that the emulator shows.
  */
 import type { Difference } from "../refinement/counterexample.js";
-import type { Emulator } from "../refinement/emulator.js";
+import type { Emulator, EmulatorCase } from "../refinement/emulator.js";
 import { differences } from "../refinement/execute/difference.js";
 import type { State } from "../refinement/execute/state.js";
 import type { Machine } from "../refinement/machine.js";
 import { variableOf } from "../refinement/execute/difference.js";
-import type { DrawnCase } from "./emulator-cases.js";
-import { stepGuest } from "./emulator-step.js";
+import type { EmulatedGuest } from "./emulator-guest.js";
 
-export interface Compared {
-  readonly of: DrawnCase;
+export interface Compared<C extends EmulatorCase> {
+  readonly of: C;
   /** The guest's transition; undefined where the definition is stuck. */
   readonly transition: string | undefined;
   readonly differs: readonly Difference[];
@@ -23,18 +22,19 @@ export function differsFrom(guest: Machine, expected: State, shown: State): Diff
 }
 
 /** Cases and what came of them, in order. A definition that is stuck is expected to have changed nothing. */
-export async function* compareAll(
-  guest: Machine,
+export async function* compareAll<C extends EmulatorCase>(
+  guest: EmulatedGuest<C>,
   emulator: Emulator,
-  cases: readonly DrawnCase[],
+  cases: readonly C[],
   signal: AbortSignal,
-): AsyncGenerator<Compared> {
+): AsyncGenerator<Compared<C>> {
   let index = 0;
   for await (const shown of emulator.execute(cases, signal)) {
     const of = cases[index++];
     if (of === undefined) return;
-    const expected = stepGuest(guest, of.state);
-    yield { of, transition: expected?.transition, differs: differsFrom(guest, expected?.state ?? of.state, shown) };
+    const expected = guest.step(of.state, shown);
+    const differs = differsFrom(guest.machine, expected?.state ?? of.state, shown);
+    yield { of, transition: expected?.transition, differs };
   }
 }
 

@@ -1,20 +1,20 @@
 /**
  * Counterexamples of emulators: one instruction, the state before it, and what the definition and the emulator make of it.
  */
-import { disassemble, wordToBytes } from "../refinement/assembly/index.js";
+import { bytesOfWord, disassemble } from "../refinement/assembly/index.js";
 import type { Counterexample, Difference } from "../refinement/counterexample.js";
-import { recordOfState, stateOfRecord } from "../refinement/counterexample-state.js";
-import { UserError } from "../refinement/errors.js";
-import { zeroState } from "../refinement/execute/concrete.js";
+import { recordOfState } from "../refinement/counterexample-state.js";
+import { fetchedWord, zeroState } from "../refinement/execute/concrete.js";
 import { variableOf } from "../refinement/execute/difference.js";
 import type { State } from "../refinement/execute/state.js";
 import { elementName, type Machine } from "../refinement/machine.js";
+import type { EmulatorCase } from "../refinement/emulator.js";
 import type { EmulatorRefinement } from "../refinement/refinement.js";
 import type { Access } from "../refinement/terms/term.js";
 import { MemoryValue } from "../refinement/terms/value.js";
 import { titleOf } from "./counterexample.js";
-import type { Cases, DrawnCase } from "./emulator-cases.js";
-import { stepRecording } from "./emulator-step.js";
+import type { EmulatedGuest } from "./emulator-guest.js";
+import { type Stepped, recording } from "./emulator-step.js";
 
 export interface Circumstances {
   readonly refinement: EmulatorRefinement;
@@ -26,19 +26,29 @@ export interface Circumstances {
 }
 
 /** The counterexample for a state before one step. Of its memory, the bytes that the step touches are shown. */
-export function counterexampleFrom(
+export function counterexampleFrom<C extends EmulatorCase>(
   around: Circumstances,
+  of: EmulatedGuest<C>,
   state: State,
   differs: readonly Difference[],
 ): Counterexample {
   const { refinement, obligation, seed, date, identity } = around;
   const { guest } = refinement;
-  const touched = stepRecording(guest, state);
+  const touched = recording(state, (watched): Stepped | undefined => of.step(watched, watched));
+  const code = of.code(state);
   const memories = [...state].flatMap(([name, value]) => (value instanceof MemoryValue ? [{ name, value }] : []));
   const record: Record<string, bigint | string> = { ...recordOfState(guest, withoutMemory(guest, state)) };
   const inaccessible: Counterexample["inaccessible"][number][] = [];
   for (const { name, value } of memories) {
-    for (const [start, bytes] of runs(touched.granted.keys(), (a) => value.readByte(a))) {
+    // A decoder is given bytes behind the instruction as well, before anyone knows how long it is.
+    const behind = code === undefined ? undefined : code.pc + BigInt(code.code.length / 2);
+    const granted = [...touched.granted].filter(
+      ([a, access]) => access !== "fetch" || behind === undefined || a < behind,
+    );
+    for (const [start, bytes] of runs(
+      granted.map(([a]) => a),
+      (a) => value.readByte(a),
+    )) {
       record[elementName(name, `0x${start.toString(16)}`)] = Buffer.from(bytes).toString("hex");
     }
     for (const [address, access, bytes] of deniedRuns(touched.denied))
@@ -52,7 +62,7 @@ export function counterexampleFrom(
     fault: refinement.fault,
     found: { by: "test", solver: undefined, seed, date },
     machines: { guest: guest.digest, host: identity },
-    guest: codeOf(guest, state),
+    guest: code,
     host: undefined,
     state: record,
     inaccessible,
@@ -89,38 +99,19 @@ function deniedRuns(denied: ReadonlyMap<bigint, Access>): [bigint, Access, bigin
 }
 
 /** The instruction at the state's program counter. */
-function codeOf(guest: Machine, state: State): Counterexample["guest"] {
+export function codeOf(guest: Machine, state: State): Counterexample["guest"] {
   const isa = guest.instructionSet;
   const pc = state.get(isa?.programCounter ?? "");
-  const memory = [...state.values()].find((v) => v instanceof MemoryValue);
-  if (isa === undefined || typeof pc !== "bigint" || !(memory instanceof MemoryValue)) return undefined;
-  if (!memory.accessible("fetch", pc, isa.length)) return undefined;
-  const word = memory.load(pc, isa.length);
+  const word = wordOf(guest, state);
+  if (isa === undefined || typeof pc !== "bigint" || word === undefined) return undefined;
   return {
-    code: Buffer.from(wordToBytes(word, isa.wordWidth)).toString("hex"),
+    code: Buffer.from(bytesOfWord(isa, word)).toString("hex"),
     assembly: [disassemble(guest, word, pc)],
     pc,
   };
 }
 
-/** The case that a counterexample describes, in the emulator's room. */
-export function caseOf(guest: Machine, cases: Cases, counterexample: Counterexample): DrawnCase {
-  const isa = guest.instructionSet;
-  const state = stateOfRecord(guest, counterexample.state, counterexample.inaccessible);
-  const pc = state.get(isa?.programCounter ?? "");
-  const memory = [...state.values()].find((v) => v instanceof MemoryValue);
-  if (isa === undefined || typeof pc !== "bigint" || !(memory instanceof MemoryValue)) {
-    throw new UserError(`${guest.name} is no instruction set that an emulator can run a case of`);
-  }
-  const fetchable = memory.accessible("fetch", pc, isa.length);
-  const word = fetchable ? memory.load(pc, isa.length) : undefined;
-  const data = Object.entries(counterexample.state).flatMap(([key, value]) => {
-    const address = /\[(0x[0-9a-fA-F]+|\d+)\]$/.exec(key)?.[1];
-    if (typeof value !== "string" || address === undefined || BigInt(address) === pc) return [];
-    return [{ address: BigInt(address), bytes: new Uint8Array(Buffer.from(value, "hex")) }];
-  });
-  const registers = new Map(
-    [...state].filter(([name, v]) => name !== isa.programCounter && !(v instanceof MemoryValue)),
-  );
-  return cases.assemble(pc, word, registers, data);
+/** The word at the state's program counter; undefined where none can be fetched. */
+export function wordOf({ instructionSet }: Machine, state: State): bigint | undefined {
+  return instructionSet === undefined ? undefined : fetchedWord(instructionSet, state);
 }

@@ -9,6 +9,7 @@ import { type Machine, transition } from "../refinement/machine.js";
 import { Evaluator } from "../refinement/terms/evaluate.js";
 import type { Access } from "../refinement/terms/term.js";
 import { MemoryValue, type Value } from "../refinement/terms/value.js";
+import { agreeing } from "./emulator-choices.js";
 
 export interface Stepped {
   /** Name of the transition. */
@@ -16,15 +17,20 @@ export interface Stepped {
   readonly state: State;
 }
 
-/** Undefined where no transition is enabled. */
-export function stepGuest(guest: Machine, state: State): Stepped | undefined {
+/** Undefined where no transition is enabled. What the definition leaves open is chosen as the emulator shows it, if that is given. */
+export function stepGuest(guest: Machine, state: State, shown?: State): Stepped | undefined {
   const isa = guest.instructionSet;
   if (isa === undefined) throw new InternalDefect(`${guest.name} is no instruction set`);
   const at = new Evaluator(environment(state));
   const decoded = at.holds(isa.fetchable) ? decode(guest, at.number(isa.word)) : undefined;
   const likely = decoded === undefined ? undefined : transition(guest, decoded.instruction.name);
   const next = likely !== undefined && enabled(guest, likely, state) ? likely : enabledTransitions(guest, state)[0];
-  return next === undefined ? undefined : { transition: next.name, state: fire(guest, next, state) };
+  if (next === undefined) return undefined;
+  const after =
+    shown === undefined
+      ? fire(guest, next, state)
+      : agreeing(guest, next.choices, (choices) => fire(guest, next, state, choices), shown);
+  return { transition: next.name, state: after };
 }
 
 export interface Touched {
@@ -36,6 +42,11 @@ export interface Touched {
 
 /** The step once more, with an account of the memory that it touches. */
 export function stepRecording(guest: Machine, state: State): Touched {
+  return recording(state, (watched) => stepGuest(guest, watched));
+}
+
+/** A step with an account of the memory that it touches. */
+export function recording(state: State, step: (watched: State) => Stepped | undefined): Touched {
   const granted = new Map<bigint, Access>();
   const denied = new Map<bigint, Access>();
   const watched = new Map<string, Value>();
@@ -49,5 +60,5 @@ export function stepRecording(guest: Machine, state: State): Touched {
     };
     watched.set(name, value.withPermissions(watch));
   }
-  return { stepped: stepGuest(guest, new Map([...state, ...watched])), granted, denied };
+  return { stepped: step(new Map([...state, ...watched])), granted, denied };
 }

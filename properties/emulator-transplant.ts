@@ -1,7 +1,9 @@
 /**
  * A program's step as a case in an emulator's room: the same instruction and registers, elsewhere.
  */
+import { lengthOfWord } from "../refinement/assembly/index.js";
 import type { CaseRoom } from "../refinement/emulator.js";
+import { fetchedWord } from "../refinement/execute/concrete.js";
 import type { State } from "../refinement/execute/state.js";
 import type { Machine } from "../refinement/machine.js";
 import { FileValue, MemoryValue, type Value } from "../refinement/terms/value.js";
@@ -18,13 +20,15 @@ export function* transplants(guest: Machine, room: CaseRoom, cases: Cases, state
   const pc = state.get(isa?.programCounter ?? "");
   const code = room.code.map((range) => range.start);
   if (isa === undefined || typeof pc !== "bigint" || !(memory instanceof MemoryValue) || code[0] === undefined) return;
-  const word = memory.load(pc, isa.length);
+  const word = fetchedWord(isa, state);
+  if (word === undefined) return;
   const registers = new Map(
     [...state].filter(([name, v]) => name !== isa.programCounter && !(v instanceof MemoryValue)),
   );
   for (const at of code) yield cases.assemble(at, word, registers);
   for (const moved of movedBy(guest, registers, code[0] - pc)) yield cases.assemble(code[0], word, moved);
-  const touched = [...stepRecording(guest, state).granted.keys()].filter((a) => a < pc || a >= pc + BigInt(isa.length));
+  const end = pc + BigInt(lengthOfWord(isa, word));
+  const touched = [...stepRecording(guest, state).granted.keys()].filter((a) => a < pc || a >= end);
   const [first] = touched.sort((a, b) => (a < b ? -1 : 1));
   const target = room.data[0]?.start;
   if (first === undefined || target === undefined) return;

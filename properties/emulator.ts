@@ -6,17 +6,24 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { existsSync } from "node:fs";
 import type { Counterexample, Difference } from "../refinement/counterexample.js";
-import type { Emulator, EmulatorFactory, EmulatorProgram, Missing } from "../refinement/emulator.js";
+import type {
+  CaseRoom,
+  Emulator,
+  EmulatorCase,
+  EmulatorFactory,
+  EmulatorProgram,
+  Missing,
+} from "../refinement/emulator.js";
 import { UserError } from "../refinement/errors.js";
 import type { State } from "../refinement/execute/state.js";
 import type { EmulatorRefinement } from "../refinement/refinement.js";
+import { MemoryValue } from "../refinement/terms/value.js";
 import type { Verdict } from "../refinement/verdict.js";
-import { Cases, type DrawnCase, type Subject, subjects } from "./emulator-cases.js";
 import { type Compared, compareAll, culprits } from "./emulator-compare.js";
-import { caseOf, counterexampleFrom } from "./emulator-counterexample.js";
+import { counterexampleFrom } from "./emulator-counterexample.js";
+import { caseOf, type Draws, type EmulatedGuest, withGuest } from "./emulator-guest.js";
 import { runProgram } from "./emulator-programs.js";
 import { batches, shrink } from "./emulator-shrink.js";
-import { transplants } from "./emulator-transplant.js";
 import { randomAt } from "./random.js";
 
 export interface EmulatorTestOptions {
@@ -35,6 +42,8 @@ export interface EmulatorTestOptions {
 export interface EmulatorTestResult {
   readonly name: string;
   readonly verdict: Verdict;
+  /** Of a program: by instruction, how many steps stood at one. */
+  readonly executed?: ReadonlyMap<string, number>;
 }
 
 export type EmulatorTest =
@@ -47,6 +56,9 @@ const BATCH = 256;
 /** Draws for each case that is wanted before an instruction is given up: the others cannot be run in the room. */
 const PATIENCE = 50;
 
+/** Of an emulator that compares whole programs only: no case can be run. */
+const NO_ROOM: CaseRoom = { memory: MemoryValue.empty(64), code: [], data: [], cost: () => "impossible" };
+
 /** All obligations, those about single instructions first. If it is aborted, those that were settled until then. */
 export async function testEmulator(
   refinement: EmulatorRefinement,
@@ -57,7 +69,9 @@ export async function testEmulator(
   const { emulator } = opened;
   const results: EmulatorTestResult[] = [];
   try {
-    for await (const result of new Session(refinement, emulator, options).results()) results.push(result);
+    await withGuest(refinement.guest, emulator.room ?? NO_ROOM, async (guest) => {
+      for await (const result of new Session(refinement, guest, emulator, options).results()) results.push(result);
+    });
   } catch (error) {
     if (options.signal?.aborted !== true) throw error;
   } finally {
@@ -86,15 +100,19 @@ export async function replayEmulator(
   if ("missing" in opened) return opened;
   const { emulator } = opened;
   try {
-    const { guest } = refinement;
-    const again = caseOf(guest, new Cases(guest, emulator.room), counterexample);
-    if (emulator.room.cost(again.state) === "impossible") {
-      throw new UserError(
-        `${refinement.name} cannot run the case again: it would leave the memory that it keeps for cases`,
-      );
-    }
-    for await (const compared of compareAll(guest, emulator, [again], signal)) return { differs: compared.differs };
-    return { differs: [] };
+    const { room } = emulator;
+    if (room === undefined)
+      throw new UserError(`${refinement.name} compares whole programs: check ${counterexample.obligation} again`);
+    return await withGuest(refinement.guest, room, async (guest) => {
+      const again = caseOf(guest, counterexample);
+      if (room.cost(again.state) === "impossible") {
+        throw new UserError(
+          `${refinement.name} cannot run the case again: it would leave the memory that it keeps for cases`,
+        );
+      }
+      for await (const compared of compareAll(guest, emulator, [again], signal)) return { differs: compared.differs };
+      return { differs: [] };
+    });
   } finally {
     await emulator.close();
   }
@@ -125,44 +143,47 @@ function compiledPath(module: string): string {
   }
 }
 
-class Session {
+class Session<C extends EmulatorCase> {
   private readonly refinement: EmulatorRefinement;
+  private readonly guest: EmulatedGuest<C>;
   private readonly emulator: Emulator;
+  private readonly room: CaseRoom;
   private readonly options: EmulatorTestOptions;
   private readonly signal: AbortSignal;
-  private readonly cases: Cases;
-  private readonly subjects: ReadonlyMap<string, Subject>;
   private done = 0;
   private total = 0;
 
-  constructor(refinement: EmulatorRefinement, emulator: Emulator, options: EmulatorTestOptions) {
+  constructor(
+    refinement: EmulatorRefinement,
+    guest: EmulatedGuest<C>,
+    emulator: Emulator,
+    options: EmulatorTestOptions,
+  ) {
     this.refinement = refinement;
+    this.guest = guest;
     this.emulator = emulator;
+    this.room = emulator.room ?? NO_ROOM;
     this.options = options;
     this.signal = options.signal ?? new AbortController().signal;
-    this.cases = new Cases(refinement.guest, emulator.room);
-    this.subjects = subjects(refinement.guest);
   }
 
   async *results(): AsyncGenerator<EmulatorTestResult> {
     const { only = (): boolean => true, cases } = this.options;
-    const commuting = [...this.subjects].filter(([name]) => only(`commute/${name}`));
+    const isRun = (name: string): boolean => only(`commute/${name}`) && this.emulator.exempt?.has(name) !== true;
+    const commuting = this.emulator.room === undefined ? [] : this.guest.subjects.filter(isRun);
     const programs = (await this.emulator.programs()).filter((p) => only(`lockstep/${p.name}`));
     this.total = cases * (commuting.length + programs.length);
     let finished = 0;
-    const settled = (name: string, verdict: Verdict): EmulatorTestResult => {
+    const settled = (result: EmulatorTestResult): EmulatorTestResult => {
       finished += cases;
-      this.progress(finished - this.done, name);
-      return { name, verdict };
+      this.progress(finished - this.done, result.name);
+      return result;
     };
-    for (const [name, subject] of commuting) {
-      const obligation = `commute/${name}`;
-      yield settled(obligation, await this.commute(obligation, subject));
+    for (const subject of commuting) {
+      const name = `commute/${subject}`;
+      yield settled({ name, verdict: await this.commute(name, subject) });
     }
-    for (const program of programs) {
-      const obligation = `lockstep/${program.name}`;
-      yield settled(obligation, await this.lockstep(obligation, program));
-    }
+    for (const program of programs) yield settled(await this.lockstep(`lockstep/${program.name}`, program));
   }
 
   private progress(cases: number, what: string): void {
@@ -170,38 +191,51 @@ class Session {
     this.options.onProgress?.(this.done, this.total, what);
   }
 
-  private async commute(obligation: string, subject: Subject): Promise<Verdict> {
-    const { guest } = this.refinement;
+  private async commute(obligation: string, subject: string): Promise<Verdict> {
     const { seed } = this.options;
     let count = 0;
     let astray = 0;
     for (const batch of batches(this.drawn(subject), BATCH)) {
-      for await (const compared of compareAll(guest, this.emulator, batch, this.signal)) {
+      for await (const compared of compareAll(this.guest, this.emulator, batch, this.signal)) {
         count++;
         if (`commute/${compared.transition}` !== obligation) astray++;
         if (compared.differs.length > 0) return this.refuted(obligation, compared);
       }
       this.progress(batch.length, obligation);
     }
-    if (count === astray) {
-      const reason =
-        count === 0
-          ? "no case of it can be run in the emulator's room"
-          : "the definition takes none of the cases for it";
-      return { verdict: "vacuous", by: "cases", reason };
+    if (count > astray) return { verdict: "tested", cases: count, seed };
+    const lacking = count === 0 ? this.lacking(subject) : undefined;
+    if (lacking !== undefined) return { verdict: "unsupported", what: `not validated here: ${lacking}` };
+    const reason =
+      count === 0 ? "no case of it can be run in the emulator's room" : "the definition takes none of the cases for it";
+    return { verdict: "vacuous", by: "cases", reason };
+  }
+
+  /** What the host lacks to run a case of the subject. */
+  private lacking(subject: string): string | undefined {
+    for (let n = 0; n < PATIENCE; n++) {
+      const drawn = this.guest.draw(subject, this.draws(subject), n);
+      const lacks = drawn === undefined ? undefined : this.room.lacks?.(drawn.state);
+      if (lacks !== undefined) return lacks;
     }
-    return { verdict: "tested", cases: count, seed };
+    return undefined;
+  }
+
+  private draws(subject: string): Draws {
+    const index = this.guest.subjects.indexOf(subject);
+    return (...path) => randomAt(this.options.seed, index, ...path);
   }
 
   /** As many cases as are wanted, dear ones last. */
-  private *drawn(subject: Subject): Generator<DrawnCase> {
-    const { cases, seed } = this.options;
-    const index = [...this.subjects.values()].indexOf(subject);
-    const dear: DrawnCase[] = [];
+  private *drawn(subject: string): Generator<C> {
+    const { cases } = this.options;
+    const draws = this.draws(subject);
+    const dear: C[] = [];
     let cheap = 0;
-    for (let draw = 0; draw < cases * PATIENCE && cheap + dear.length < cases; draw++) {
-      const drawn = this.cases.draw(randomAt(seed, index, draw), subject);
-      const cost = this.emulator.room.cost(drawn.state);
+    for (let n = 0; n < cases * PATIENCE && cheap + dear.length < cases; n++) {
+      const drawn = this.guest.draw(subject, draws, n);
+      if (drawn === undefined) continue;
+      const cost = this.room.cost(drawn.state);
       if (cost === "cheap") {
         cheap++;
         yield drawn;
@@ -212,8 +246,8 @@ class Session {
     yield* dear;
   }
 
-  private async refuted(obligation: string, found: Compared): Promise<Verdict> {
-    const least = await shrink(this.refinement.guest, this.emulator, this.cases, found, this.signal);
+  private async refuted(obligation: string, found: Compared<C>): Promise<Verdict> {
+    const least = await shrink(this.guest, this.emulator, found, this.signal);
     return this.verdict(obligation, least.of.state, least.differs);
   }
 
@@ -221,29 +255,33 @@ class Session {
     const { refinement, emulator, options } = this;
     const date = options.date ?? new Date().toISOString().slice(0, 10);
     const around = { refinement, obligation, seed: options.seed, date, identity: emulator.identity };
-    return { verdict: "refuted", by: "cases", counterexample: counterexampleFrom(around, state, differs) };
+    return { verdict: "refuted", by: "cases", counterexample: counterexampleFrom(around, this.guest, state, differs) };
   }
 
-  private async lockstep(obligation: string, program: EmulatorProgram): Promise<Verdict> {
+  private async lockstep(name: string, program: EmulatorProgram): Promise<EmulatorTestResult> {
     const { guest } = this.refinement;
-    const report = (): void => this.progress(0, obligation);
-    const { steps, failure } = await runProgram(guest, this.emulator, program, this.signal, report);
-    if (failure === undefined) return { verdict: "tested", cases: steps, seed: this.options.seed };
-    const alone = (await this.alone(failure.state, failure.differs)) ?? (await this.wrongStore());
-    if (alone !== undefined) return this.refuted(obligation, alone);
-    return this.verdict(obligation, failure.state, failure.differs);
+    const report = (): void => this.progress(0, name);
+    const { steps, failure, executed } = await runProgram(guest, this.emulator, program, this.signal, report);
+    if (failure === undefined)
+      return { name, verdict: { verdict: "tested", cases: steps, seed: this.options.seed }, executed };
+    const roomless = this.emulator.room === undefined;
+    const alone = roomless
+      ? undefined
+      : ((await this.alone(failure.state, failure.differs)) ?? (await this.wrongStore()));
+    if (alone !== undefined) return { name, verdict: await this.refuted(name, alone), executed };
+    return { name, verdict: this.verdict(name, failure.state, failure.differs), executed };
   }
 
   /**
    * A step that goes right by itself: the memory that it read, or that was compared at the program's end, had been written wrongly
    * before. A random case of a store that goes wrong.
    */
-  private async wrongStore(): Promise<Compared | undefined> {
+  private async wrongStore(): Promise<Compared<C> | undefined> {
     const { guest } = this.refinement;
     const memories = guest.variables.filter((v) => v.sort.kind === "memory").map((v) => v.name);
-    for (const subject of this.subjects.values()) {
-      if (subject.kind !== "instruction" || !memories.some((m) => subject.instruction.effect.assigns.has(m))) continue;
-      for await (const compared of compareAll(guest, this.emulator, [...this.drawn(subject)], this.signal)) {
+    for (const subject of this.guest.subjects) {
+      if (!this.guest.stores(subject)) continue;
+      for await (const compared of compareAll(this.guest, this.emulator, [...this.drawn(subject)], this.signal)) {
         const guilty = culprits(compared.differs);
         if (memories.some((m) => guilty.has(m))) return compared;
       }
@@ -252,14 +290,10 @@ class Session {
   }
 
   /** The step of a program that goes wrong, as a case in the emulator's room that goes wrong in the same variable. */
-  private async alone(state: State, differs: readonly Difference[]): Promise<Compared | undefined> {
-    const { guest } = this.refinement;
-    const { room } = this.emulator;
-    const candidates = [...transplants(guest, room, this.cases, state)].filter(
-      (c) => room.cost(c.state) !== "impossible",
-    );
+  private async alone(state: State, differs: readonly Difference[]): Promise<Compared<C> | undefined> {
+    const candidates = [...this.guest.transplants(state)].filter((c) => this.room.cost(c.state) !== "impossible");
     const guilty = culprits(differs);
-    for await (const compared of compareAll(guest, this.emulator, candidates, this.signal)) {
+    for await (const compared of compareAll(this.guest, this.emulator, candidates, this.signal)) {
       if ([...culprits(compared.differs)].some((v) => guilty.has(v))) return compared;
     }
     return undefined;

@@ -12,7 +12,7 @@ import { size } from "../refinement/terms/variables.js";
 import type { Verdict } from "../refinement/verdict.js";
 import type { Drawn } from "./arbitraries/drawn.js";
 import { programs } from "./arbitraries/programs.js";
-import { type Case, Cases, type Origin } from "./case.js";
+import { type Case, Cases, type Origin, PARTS } from "./case.js";
 import { counterexampleOf } from "./counterexample.js";
 import { type Coverage, CoverageCounter } from "./coverage.js";
 import type { Program } from "./program.js";
@@ -221,9 +221,9 @@ class Campaign {
     limits = { ...limits, hostSteps: again(best)?.schedule.length ?? limits.hostSteps };
     for (let before: Case | undefined; before !== best; ) {
       before = best;
-      for (const part of ["program", "schedule", "start"] as const) {
+      for (const part of PARTS) {
         const { programs } = this;
-        if (part === "program" && programs === undefined) continue;
+        if ((part === "program" || part === "time") && programs === undefined) continue;
         const smaller = (c: Case): Iterable<Case> =>
           this.signal?.aborted === true ? [] : this.cases.smaller(c, part, programs);
         best = await smallest(

@@ -2,7 +2,8 @@
  * Programs as data: what is drawn and shrunk, and how it becomes words. Jumps name their target by instructions, so that
  * a program keeps its control flow when instructions are taken out and wherever it lies.
  */
-import { coveredBits, encode, fieldsOf, wordToBytes } from "../refinement/assembly/encoding.js";
+import { coveredBits, encode, fieldsOf } from "../refinement/assembly/encoding.js";
+import { bytesOfWord, lengthOfWord, longestLength, shortestLength, wordFrom } from "../refinement/assembly/words.js";
 import type { State } from "../refinement/execute/state.js";
 import type { InstructionSet } from "../refinement/machine.js";
 import { FileValue, MemoryValue } from "../refinement/terms/value.js";
@@ -27,19 +28,46 @@ export interface WordOperation {
 
 export type Program = readonly Operation[];
 
-/** The program counter's value for instruction `index` of a program that starts at `start`. */
-export function addressOf(anatomy: Anatomy, start: bigint, index: number): bigint {
+/**
+ * The program counter's value for instruction `index` of a program that starts at `start`; before and behind the program stand
+ * instructions of the shortest length.
+ */
+export function addressOf(anatomy: Anatomy, program: Program, start: bigint, index: number): bigint {
   const width = anatomy.programCounter.sort.kind === "bits" ? anatomy.programCounter.sort.width : 1;
-  return BigInt.asUintN(width, start + BigInt(index * anatomy.isa.length));
+  let distance = (Math.min(index, 0) + Math.max(index - program.length, 0)) * shortestLength(anatomy.isa);
+  for (const operation of program.slice(0, Math.max(index, 0))) distance += lengthOf(anatomy, operation);
+  return BigInt.asUintN(width, start + BigInt(distance));
+}
+
+function lengthOf(anatomy: Anatomy, operation: Operation): number {
+  const [only, ...more] = anatomy.isa.parcels.lengths;
+  if (only !== undefined && more.length === 0) return only;
+  if (operation.kind === "word") return lengthOfWord(anatomy.isa, operation.word);
+  return find(anatomy, operation.name)?.instruction.encoding.length ?? shortestLength(anatomy.isa);
+}
+
+function find(anatomy: Anatomy, name: string): InstructionAnatomy | undefined {
+  return anatomy.instructions.find((i) => i.instruction.name === name);
+}
+
+/** Where each word of a program stands, if the first stands at `start`. */
+export function addressesOf(anatomy: Anatomy, words: readonly bigint[], start: bigint): readonly bigint[] {
+  const width = anatomy.programCounter.sort.kind === "bits" ? anatomy.programCounter.sort.width : 1;
+  let next = start;
+  return words.map((word) => {
+    const here = next;
+    next = BigInt.asUintN(width, here + BigInt(lengthOfWord(anatomy.isa, word)));
+    return here;
+  });
 }
 
 /** The words of a program that starts where the program counter is `start`. */
 export function encodeProgram(anatomy: Anatomy, program: Program, start: bigint): readonly bigint[] {
   return program.map((operation, index) => {
     if (operation.kind === "word") return operation.word;
-    const found = anatomy.instructions.find((i) => i.instruction.name === operation.name);
+    const found = find(anatomy, operation.name);
     if (found === undefined) return 0n;
-    return encode(found.instruction, resolved(anatomy, found, operation, start, index));
+    return encode(found.instruction, resolved(anatomy, found, operation, program, start, index));
   });
 }
 
@@ -47,16 +75,17 @@ function resolved(
   anatomy: Anatomy,
   found: InstructionAnatomy,
   operation: InstructionOperation,
+  program: Program,
   start: bigint,
   index: number,
 ): ReadonlyMap<string, bigint> {
   const { target } = found;
   if (target === undefined || operation.target === undefined) return operation.fields;
-  const here = addressOf(anatomy, start, index);
-  const there = addressOf(anatomy, start, index + operation.target);
+  const here = addressOf(anatomy, program, start, index);
+  const there = addressOf(anatomy, program, start, index + operation.target);
   const covered = coveredBits(target.field);
   // A field says the distance or the place, counted in bytes, instructions or something between.
-  for (const said of [there - here, there, there - here - BigInt(anatomy.isa.length)]) {
+  for (const said of [there - here, there, there - here - BigInt(found.instruction.encoding.length)]) {
     for (const shift of [0n, 1n, 2n, 3n]) {
       const operand = BigInt.asUintN(target.field.width, said >> shift);
       if ((operand & ~covered) !== 0n) continue;
@@ -79,15 +108,21 @@ export function writeProgram(
   const { place } = anatomy;
   const value = into === undefined ? undefined : state.get(into);
   if (place === undefined || into === undefined || value === undefined || words.length === 0) return state;
-  const addresses = words.map((_, index) =>
-    valueAt(place.where, anatomy.programCounter, addressOf(anatomy, start, index)),
-  );
+  const addresses = addressesOf(anatomy, words, start).map((at) => valueAt(place.where, anatomy.programCounter, at));
   if (value instanceof FileValue) {
-    const written = words.reduce((file, word, index) => file.set(addresses[index] ?? 0n, word), value);
+    const { width } = anatomy.isa.parcels;
+    const written = words.reduce((file, word, index) => {
+      let filled = file;
+      for (let i = 0; i < lengthOfWord(anatomy.isa, word); i++) {
+        const element = BigInt.asUintN(width, word >> BigInt(i * width));
+        filled = filled.set((addresses[index] ?? 0n) + BigInt(i), element);
+      }
+      return filled;
+    }, value);
     return new Map(state).set(into, written);
   }
   return value instanceof MemoryValue
-    ? new Map(state).set(into, withWords(value, words, addresses, anatomy.isa.wordWidth))
+    ? new Map(state).set(into, withWords(value, words, addresses, anatomy.isa))
     : state;
 }
 
@@ -96,15 +131,17 @@ function withWords(
   memory: MemoryValue,
   words: readonly bigint[],
   addresses: readonly bigint[],
-  width: number,
+  isa: InstructionSet,
 ): MemoryValue {
   let result = memory;
   for (let from = 0; from < words.length; ) {
     const start = addresses[from] ?? 0n;
-    const run = [wordToBytes(words[from] ?? 0n, width)];
-    const size = run[0]?.length ?? 0;
-    while (addresses[from + run.length] === start + BigInt(size * run.length)) {
-      run.push(wordToBytes(words[from + run.length] ?? 0n, width));
+    const run = [bytesOfWord(isa, words[from] ?? 0n)];
+    let size = run[0]?.length ?? 0;
+    while (addresses[from + run.length] === start + BigInt(size)) {
+      const bytes = bytesOfWord(isa, words[from + run.length] ?? 0n);
+      run.push(bytes);
+      size += bytes.length;
     }
     result = result.storeBytes(start, Buffer.concat(run));
     from += run.length;
@@ -118,11 +155,22 @@ export function readProgram(anatomy: Anatomy, state: State, count: number): Prog
   const start = state.get(programCounter.name);
   const value = place === undefined ? undefined : state.get(place.variable.name);
   if (place === undefined || typeof start !== "bigint" || value === undefined || typeof value === "bigint") return [];
-  return Array.from({ length: Math.min(count, capacity(anatomy)) }, (_, index) => {
-    const where = valueAt(place.where, programCounter, addressOf(anatomy, start, index));
-    const word = value instanceof FileValue ? value.get(where) : value.load(where, Math.ceil(isa.wordWidth / 8));
+  const width = programCounter.sort.kind === "bits" ? programCounter.sort.width : 1;
+  let at = start;
+  return Array.from({ length: Math.min(count, capacity(anatomy)) }, () => {
+    const word = wordIn(isa, value, valueAt(place.where, programCounter, at));
+    at = BigInt.asUintN(width, at + BigInt(lengthOfWord(isa, word)));
     return operationOf(isa, word);
   });
+}
+
+/** The word that stands at a place in memory, or from an element of a file on. */
+export function wordIn(isa: InstructionSet, value: FileValue | MemoryValue, where: bigint): bigint {
+  if (value instanceof MemoryValue) return wordFrom(isa, value.load(where, longestLength(isa)));
+  let word = 0n;
+  for (let i = longestLength(isa) - 1; i >= 0; i--)
+    word = (word << BigInt(isa.parcels.width)) | value.get(where + BigInt(i));
+  return wordFrom(isa, word);
 }
 
 function operationOf(isa: InstructionSet, word: bigint): Operation {
@@ -139,7 +187,7 @@ export function capacity(anatomy: Anatomy): number {
   const { place, isa } = anatomy;
   if (place === undefined) return 0;
   const { sort } = place.variable;
-  if (sort.kind === "file") return sort.count;
+  if (sort.kind === "file") return Math.floor(sort.count / longestLength(isa));
   if (sort.kind !== "memory") return 0;
-  return sort.address >= 16 ? Number.MAX_SAFE_INTEGER : Math.floor(2 ** sort.address / isa.length);
+  return sort.address >= 16 ? Number.MAX_SAFE_INTEGER : Math.floor(2 ** sort.address / longestLength(isa));
 }

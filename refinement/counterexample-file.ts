@@ -2,7 +2,7 @@
  * Counterexamples as YAML files: reading with every mistake located, writing so that a reader sees what is wrong.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
@@ -23,6 +23,7 @@ import {
 import type { Code, Counterexample, Difference, ScheduledStep } from "./counterexample.js";
 import { type Diagnostic, EnvironmentFailure, UserError } from "./errors.js";
 import { variableOf } from "./execute/difference.js";
+import { makeFolder } from "./make-folder.js";
 
 /** Throws a UserError with all that is wrong with the file, by line and column. */
 export async function readCounterexample(file: string): Promise<Counterexample> {
@@ -66,7 +67,7 @@ export function parseCounterexample(text: string, file: string): Counterexample 
 export async function writeCounterexample(directory: string, c: Counterexample): Promise<string> {
   const folder = join(directory, fileName(c.refinement));
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for (let k = 1; ; ) {
       const path = join(folder, `${fileName(c.obligation)}-${k}.yaml`);
       const existing = await causeIn(path);
@@ -89,7 +90,7 @@ function fileName(name: string): string {
 }
 
 /** What must be equal for two counterexamples to be of one bug. */
-function causeKey(c: Counterexample): string {
+export function causeKey(c: Counterexample): string {
   return JSON.stringify([c.fault ?? null, c.cause.obligation, variableOf(c.cause.variable)]);
 }
 

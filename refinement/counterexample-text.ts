@@ -30,7 +30,7 @@ export function renderCounterexample(c: Counterexample, refinement?: Refinement)
 }
 
 function hostOf(refinement: Refinement | undefined): Machine | undefined {
-  return refinement?.form === "machine" ? refinement.host : undefined;
+  return refinement === undefined || refinement.form === "emulator" ? undefined : refinement.host;
 }
 
 function foundText({ found }: Counterexample): string {

@@ -12,7 +12,10 @@ export interface Missing {
   readonly remedy: string;
 }
 
-/** The scalar guest state an emulator shows before an instruction: every variable but memory and the trap, by name. */
+/**
+ * The scalar guest state an emulator shows before an instruction: every variable but memory and the trap, by name. Other names
+ * are what its own `Pacing` looks at.
+ */
 export type Snapshot = State;
 
 /** What is seen of a program's run, in order: the state before each instruction, then what memory holds at its end. */
@@ -57,6 +60,21 @@ export interface CaseRoom {
    * room (an access to the emulator's own memory, a system call that does something) or never end.
    */
   cost(state: State): "cheap" | "dear" | "impossible";
+  /** What the host lacks to run this case's instruction, where that is why it is impossible. */
+  lacks?(state: State): string | undefined;
+  /** Variables that have one value in every case. */
+  readonly fixed?: ReadonlyMap<string, bigint>;
+}
+
+/**
+ * How a definition keeps step that takes its own traps and interrupts. Its transitions that are no instruction and no trap of
+ * fetching happen between what the emulator shows.
+ */
+export interface Pacing {
+  /** What the environment makes of the state, so that the next one shown can be: signals, time. Only what changes. */
+  inputs(state: State, shown: Snapshot): State;
+  /** Whether the program has come to its end. */
+  ended(state: State): boolean;
 }
 
 export interface Emulator {
@@ -70,7 +88,12 @@ export interface Emulator {
    * look at what the emulator shows next; `undefined` where the program ends, or should never have trapped.
    */
   resume(trapped: State, next: Snapshot): State | undefined;
-  readonly room: CaseRoom;
+  /** Absent where only whole programs are compared. */
+  readonly room: CaseRoom | undefined;
+  /** Of a machine that takes its own traps and interrupts. */
+  readonly pacing?: Pacing;
+  /** Transitions of the guest that it cannot show at all, by name, and why: there is no obligation for them. */
+  readonly exempt?: ReadonlyMap<string, string>;
   /**
    * Runs cases in order; each answer is the guest state after one step, trap included. A variable that the emulator cannot
    * show is absent; memory is the case's with what the instruction wrote.

@@ -2,6 +2,7 @@
  * A machine: state variables, an initial condition and named transitions. The one interface between what is specified
  * (spec, impl) and what checks it. Nothing here knows whether it looks at an ISA, a pipeline or a kernel's handle table.
  */
+import type { DecodedInstruction, Segment } from "./decoded.js";
 import type { Sort } from "./terms/sort.js";
 import type { Access, Term } from "./terms/term.js";
 
@@ -90,6 +91,12 @@ export interface Raise {
 export interface Effect {
   readonly raises: readonly Raise[];
   readonly assigns: ReadonlyMap<string, Term>;
+  /** The same assignments by cases, where a trap that the machine takes itself divides them: what a compiler wants. */
+  readonly cases?: {
+    readonly condition: Term;
+    readonly taken: ReadonlyMap<string, Term>;
+    readonly otherwise: ReadonlyMap<string, Term>;
+  };
 }
 
 export interface Transition {
@@ -118,9 +125,11 @@ export interface Field extends Parameter {
 }
 
 export interface Encoding {
-  /** Bits in the instruction word, a multiple of 8 unless the machine fetches from a file. */
+  /** Bits of the instruction, a multiple of 8 unless the machine fetches from a file. */
   readonly width: number;
-  /** A word w is this instruction iff w & mask == match and its fields satisfy `constraint`. */
+  /** Addresses that the instruction takes: bytes, or elements of the file that it is fetched from. */
+  readonly length: number;
+  /** A word is this instruction iff its low bits w have w & mask == match and the fields satisfy `constraint`. */
   readonly mask: bigint;
   readonly match: bigint;
   readonly fields: readonly Field[];
@@ -136,24 +145,113 @@ export interface Instruction {
   readonly choices: readonly Parameter[];
   /** Over the state and the fields' own variables; the transition of the same name has the fetched word's bits instead. */
   readonly effect: Effect;
+  /** The instruction that it stands for, as a compressed one does, and that one's operands over the fields of this one. */
+  readonly expands: { readonly instruction: string; readonly operands: ReadonlyMap<string, Term> } | undefined;
   /** Where the block stands. */
   readonly line: number;
+}
+
+/** How instructions are fetched: in parcels, of which the first says how many there are. */
+export interface Parcels {
+  /** Bits of a parcel, and the addresses that it takes. */
+  readonly width: number;
+  readonly length: number;
+  /** The variable that stands for the first parcel in `instructionLength`. */
+  readonly first: Term;
+  /** The addresses that the instruction takes which begins with the parcel `first`. */
+  readonly instructionLength: Term;
+  /** All lengths that there are, ascending. */
+  readonly lengths: readonly number[];
+}
+
+/** The file that an operand field indexes, and the element that its value 0 names. */
+export interface FieldFile {
+  readonly file: string;
+  readonly first: number;
 }
 
 export interface InstructionSet {
   /** The variable that `next` assigns. */
   readonly programCounter: string;
-  /** The fetched word over the state before, and whether it may be fetched. */
+  /**
+   * The fetched word over the state before, as wide as the longest instruction: a shorter one stands in its low bits, below
+   * zeros. And whether it may be fetched.
+   */
   readonly word: Term;
   readonly fetchable: Term;
-  /** Bytes by which the program counter advances; 1 for a machine that fetches from a file. */
-  readonly length: number;
+  /** Whether the machine fetches at all in this state, besides that no trap is pending. */
+  readonly ready: Term;
   readonly wordWidth: number;
+  readonly parcels: Parcels;
   readonly instructions: readonly Instruction[];
   /** How registers and numbers are written in assembly: file name → element names, e.g. x → zero, ra, sp, … */
   readonly registerNames: ReadonlyMap<string, readonly string[]>;
+  /** How the values of operand fields are spelled in assembly, where they have names of their own. */
+  readonly spelling: ReadonlyMap<string, readonly string[]>;
   /** For each instruction and field: the file that the field indexes, if it is only used so (`rd` → `x`). */
-  readonly fieldFiles: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly fieldFiles: ReadonlyMap<string, ReadonlyMap<string, FieldFile>>;
+}
+
+/** A block of an instruction set that a library decodes: one meaning for all widths and places of its operands. */
+export interface DecodedBlock {
+  /** Unique; several blocks may share a mnemonic, and differ in number or kind of their operands. */
+  readonly name: string;
+  readonly mnemonic: string;
+  readonly operands: readonly OperandPattern[];
+  /** Widths of the operands whose pattern gives none: they are all of one. */
+  readonly widths: readonly number[];
+  /** Where the block stands. */
+  readonly line: number;
+}
+
+export type OperandKind = "register" | "memory" | "immediate" | "address" | "target";
+
+export interface OperandPattern {
+  readonly name: string;
+  /** `address`: memory whose address alone is used. */
+  readonly kinds: readonly OperandKind[];
+  readonly widths: readonly number[] | undefined;
+}
+
+/** What a block does to operands of one form: kinds, widths, registers; numbers in the code (immediates and the like) are open. */
+export interface DecodedForm {
+  readonly kind: "form";
+  readonly block: DecodedBlock;
+  /** What the code's numbers are: `length`, immediates, displacements. */
+  readonly parameters: readonly Parameter[];
+  readonly choices: readonly Parameter[];
+  /** Over the state before, the parameters and the choices. */
+  readonly effect: Effect;
+  /** The parameters' values in an instruction of this form, in order. */
+  values(instruction: DecodedInstruction): readonly bigint[];
+}
+
+/** No block of the machine is for such an instruction. */
+export interface UnsupportedForm {
+  readonly kind: "unsupported";
+  readonly reason: string;
+}
+
+/** An instruction set whose encoding no bit pattern can carry: a library decodes, and the machine executes. */
+export interface DecodedInstructionSet {
+  /** The library's name. */
+  readonly decoder: string;
+  /** The variable that `next` assigns. */
+  readonly programCounter: string;
+  /** The memory that instructions are fetched from, the address of the next one over the state before, and its greatest length. */
+  readonly memory: string;
+  readonly address: Term;
+  readonly most: number;
+  /** The trap of bytes that are no instruction, and of those that are a longer one than may be; else they are like the others. */
+  readonly illegal: string | undefined;
+  readonly overlong: string | undefined;
+  /** The variables behind the decoder's register numbers. */
+  readonly registers: readonly string[];
+  /** The variables that hold the bases of the segments that have one. */
+  readonly segments: ReadonlyMap<Segment, string>;
+  readonly blocks: readonly DecodedBlock[];
+  /** The same object for every instruction of the same form. */
+  form(instruction: DecodedInstruction): DecodedForm | UnsupportedForm;
 }
 
 export interface Machine {
@@ -172,8 +270,18 @@ export interface Machine {
   /** Of an ISA: its instructions by name, then `fetch_fault` and `illegal` where it has them. */
   readonly transitions: readonly Transition[];
   readonly instructionSet: InstructionSet | undefined;
+  /** Of a machine whose instructions a library decodes; they are none of its transitions. */
+  readonly decoded?: DecodedInstructionSet | undefined;
   /** SHA-256 of everything the definition was read from, in hexadecimal: a cache's and a counterexample's key. */
   readonly digest: string;
+}
+
+/**
+ * Of an `assembly` line: with braces, it is a template in which only what stands in braces is an operand. Braces that do no more than
+ * end the mnemonic are a spelling's: `amoadd.w{ordering} rd, rs2, (rs1)`.
+ */
+export function isAssemblyTemplate(assembly: string): boolean {
+  return assembly.includes("{") && !/^\s*[^\s{}]+\{[^{}]*\}(\s[^{}]*)?$/.test(assembly);
 }
 
 export function variable(machine: Machine, name: string): StateVariable | undefined {

@@ -107,4 +107,55 @@ export interface EmulatorRefinement extends Common {
   readonly options: unknown;
 }
 
-export type Refinement = MachineRefinement | EmulatorRefinement;
+/** A part of the host's memory; the parts are disjoint, mapped (what the guest can access of its own), and lie below `limit`. */
+export type Region = BasedRegion | GuestRegion;
+
+/** Addresses from `base` − `below` up to, not including, `base` + `size`, where `base` is a register's value at the entry. */
+export interface BasedRegion {
+  readonly kind: "based";
+  readonly name: string;
+  readonly base: string;
+  readonly below: bigint;
+  readonly size: bigint;
+}
+
+/** The guest's memory: its address a is the host's address a + `at`. */
+export interface GuestRegion {
+  readonly kind: "guest";
+  readonly name: string;
+  readonly at: bigint;
+}
+
+/** Where the host's machine code comes from. */
+export type TranslatorSource =
+  /** Absolute path of a module whose default export is a `TranslatorFactory` (translation.ts), and the options that it validates. */
+  | { readonly kind: "module"; readonly module: string; readonly options: unknown }
+  /** A program that speaks the protocol of docs/formats.md, started in `directory`. */
+  | {
+      readonly kind: "command";
+      readonly command: readonly string[];
+      readonly directory: string;
+      /** Milliseconds that it may take for one answer. */
+      readonly timeoutMs: number;
+    };
+
+/** The host is an instruction set, and a program translates the guest's code into its: each translation is validated. */
+export interface TranslatorRefinement extends Common {
+  readonly form: "translator";
+  readonly host: Machine;
+  readonly translator: TranslatorSource;
+  /**
+   * α where the translator says that it holds: a term over host state for each guest scalar and file; for the program counter only
+   * where the file gives one. Memories are in `memory`; no trap is pending.
+   */
+  readonly abstraction: ReadonlyMap<string, Term>;
+  /** Each memory of the guest's, by name, and the region that it is. */
+  readonly memory: ReadonlyMap<string, string>;
+  readonly regions: readonly Region[];
+  /** No region reaches this host address; guest memory that would is inaccessible. */
+  readonly limit: bigint;
+  /** Host variables that have at every exit the value that they had at the entry. */
+  readonly preserve: readonly string[];
+}
+
+export type Refinement = MachineRefinement | EmulatorRefinement | TranslatorRefinement;

@@ -91,6 +91,13 @@ export async function replay(
         throw new UserError(`${refinement.name} is a black box, and nothing here can run it`);
       return judge(c, await context.runEmulator(refinement, c, context.signal), changed(refinement, c));
     }
+    case "translator": {
+      const [{ decodeX86 }, { replayBlock }] = await Promise.all([
+        import("./assembly/x86/index.js"),
+        import("./translation/replay.js"),
+      ]);
+      return judge(c, await replayBlock(refinement, c, decodeX86, context.signal), changed(refinement, c));
+    }
     default:
       return unreachable(refinement);
   }
@@ -126,7 +133,7 @@ function changed(refinement: Refinement, c: Counterexample): readonly string[] {
       notes.push(`machine ${machine.name} has changed since it was found`);
   };
   note(refinement.guest, c.machines.guest);
-  if (refinement.form === "machine") note(refinement.host, c.machines.host);
+  if (refinement.form !== "emulator") note(refinement.host, c.machines.host);
   return notes;
 }
 

@@ -1,5 +1,5 @@
 import type { Random } from "fast-check";
-import { coveredBits } from "../../refinement/assembly/encoding.js";
+import { coveredBits, encode, isWordOf } from "../../refinement/assembly/index.js";
 import type { Field, Instruction, Machine } from "../../refinement/machine.js";
 import { anatomyOf } from "../anatomy.js";
 import { pick } from "../random.js";
@@ -28,24 +28,35 @@ interface Operand {
   readonly values: Drawn<bigint>;
 }
 
+/** Draws for operands with which the word is this instruction, where its encoding excludes some. */
+const PATIENCE = 50;
+
 class OperandsArbitrary extends Drawn<Operands> {
+  private readonly instruction: Instruction;
   private readonly operands: readonly Operand[];
 
   constructor(machine: Machine, instruction: Instruction) {
     super();
+    this.instruction = instruction;
     const offset =
       anatomyOf(machine)?.instructions.some((a) => a.instruction === instruction && a.class === "memory") ?? false;
     const files = machine.instructionSet?.fieldFiles.get(instruction.name);
     this.operands = instruction.encoding.fields.map((field) => ({
       name: field.name,
       mask: coveredBits(field),
-      registers: registerCount(machine, field, files?.get(field.name)),
+      registers: registerCount(machine, field, files?.get(field.name)?.file),
       offset,
       values: values({ kind: "bits", width: field.width }),
     }));
   }
 
   override draw(random: Random): Operands {
+    let drawn = this.any(random);
+    for (let i = 0; i < PATIENCE && !this.isInstruction(drawn); i++) drawn = this.any(random);
+    return drawn;
+  }
+
+  private any(random: Random): Operands {
     const drawn = new Map<string, bigint>();
     const registers: bigint[] = [];
     for (const operand of this.operands) {
@@ -61,11 +72,18 @@ class OperandsArbitrary extends Drawn<Operands> {
   }
 
   override *smaller(value: Operands): Iterable<Operands> {
+    const isOne = this.isInstruction(value);
     for (const operand of this.operands) {
       for (const candidate of operand.values.smaller(value.get(operand.name) ?? 0n)) {
-        if ((candidate & ~operand.mask) === 0n) yield new Map(value).set(operand.name, candidate);
+        if ((candidate & ~operand.mask) !== 0n) continue;
+        const smaller = new Map(value).set(operand.name, candidate);
+        if (!isOne || this.isInstruction(smaller)) yield smaller;
       }
     }
+  }
+
+  private isInstruction(value: Operands): boolean {
+    return isWordOf(this.instruction, encode(this.instruction, value));
   }
 
   override size(value: Operands): bigint {

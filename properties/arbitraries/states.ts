@@ -3,6 +3,7 @@ import { unreachable } from "../../refinement/errors.js";
 import type { FileType, Machine, StateVariable } from "../../refinement/machine.js";
 import { FileValue, MemoryValue, type Value } from "../../refinement/terms/value.js";
 import { type Anatomy, anatomyOf } from "../anatomy.js";
+import { longestLength, shortestLength } from "../../refinement/assembly/index.js";
 import { addressOf, capacity } from "../program.js";
 import { oneIn, pick } from "../random.js";
 import type { Inaccessible, Start } from "../start.js";
@@ -76,8 +77,11 @@ class StatesArbitrary extends Drawn<Start> {
   private layout(random: Random): Layout {
     const counter = this.counter(random);
     const code: bigint[] = [];
-    for (let i = 0; i <= this.codeLength; i++)
-      if (this.anatomy !== undefined) code.push(addressOf(this.anatomy, counter, i));
+    if (this.anatomy !== undefined) {
+      const { isa } = this.anatomy;
+      const places = Math.ceil((this.codeLength * longestLength(isa)) / shortestLength(isa));
+      for (let i = 0; i <= places; i++) code.push(addressOf(this.anatomy, [], counter, i));
+    }
     const width = this.addressWidth;
     const data = width === undefined ? [] : Array.from({ length: random.nextInt(1, 3) }, () => address(random, width));
     return { counter, code, data };
@@ -88,7 +92,7 @@ class StatesArbitrary extends Drawn<Start> {
     const { anatomy } = this;
     if (anatomy === undefined || anatomy.programCounter.sort.kind !== "bits") return 0n;
     const { width } = anatomy.programCounter.sort;
-    const step = BigInt(anatomy.isa.length);
+    const step = BigInt(shortestLength(anatomy.isa));
     const count = capacity(anatomy);
     if (anatomy.place?.variable.sort.kind === "file" || width <= PAGE_BITS) {
       const last = Math.max(0, count - this.codeLength - 1);

@@ -5,14 +5,16 @@
  *
  * with `;` between several on one line. Directives: `.word v, …` (instruction words), `.byte`, `.half`, `.dword` (1, 2, 8 bytes,
  * little-endian), `.zero n`. A number is decimal, 0x… or 0b…; a symbol is a label, or `.`, the address of the line's instruction;
- * both may be summed: `. + 8`, `table - 4`. Where an operand is relative to the program counter, an address is written.
+ * both may be summed: `. + 8`, `table - 4`. Where an operand is relative to the program counter, an address is written; where it
+ * is a distance with its sign, `+5`, a label stands for the distance to it.
  */
 import { distance } from "fastest-levenshtein";
 import { type Diagnostic, type Place, UserError, unreachable } from "../errors.js";
 import type { InstructionSet, Machine } from "../machine.js";
 import { encode, wordToBytes } from "./encoding.js";
-import { fit, parseNumber } from "./numbers.js";
+import { fit, parseNumber, valueOfSlice } from "./numbers.js";
 import { type Operand, type Syntax, syntaxesOf } from "./syntax.js";
+import { longestLength, shortestLength } from "./words.js";
 
 export interface AssembledLine {
   readonly address: bigint;
@@ -38,6 +40,23 @@ interface Statement {
   readonly address: bigint;
 }
 
+/** An instruction under one of its mnemonics, and the value of the field that ends it. */
+interface Form {
+  readonly mnemonic: string;
+  readonly syntax: Syntax;
+  readonly suffix: readonly (readonly [string, bigint])[];
+}
+
+function formsOf(syntax: Syntax): readonly Form[] {
+  const { mnemonic, suffix } = syntax;
+  if (suffix === undefined) return [{ mnemonic, syntax, suffix: [] }];
+  return suffix.names.map((name, i) => ({
+    mnemonic: mnemonic + name,
+    syntax,
+    suffix: [[suffix.field.name, BigInt(i)] as const],
+  }));
+}
+
 const IDENTIFIER = /[A-Za-z_$.][A-Za-z0-9_$.]*/y;
 const DIRECTIVE_BYTES: Readonly<Record<string, number>> = { ".byte": 1, ".half": 2, ".dword": 8 };
 
@@ -52,7 +71,7 @@ export function assemble(machine: Machine, text: string, pc: bigint): Uint8Array
 }
 
 /** A mistake at a character of a statement; becomes a diagnostic. */
-class Mistake extends Error {
+export class Mistake extends Error {
   readonly code: string;
   readonly at: number;
   constructor(code: string, at: number, message: string) {
@@ -64,11 +83,13 @@ class Mistake extends Error {
 
 class Assembler {
   private readonly set: InstructionSet;
-  private readonly syntaxes: ReadonlyMap<string, readonly Syntax[]>;
+  private readonly syntaxes: ReadonlyMap<string, readonly Form[]>;
   private readonly pcWidth: number;
   private readonly diagnostics: Diagnostic[] = [];
   private readonly labels = new Map<string, bigint>();
   private readonly file: string;
+  /** In the first pass labels that come later are not known; any address stands for them. */
+  private layingOut = false;
 
   constructor(machine: Machine, file: string) {
     this.file = file;
@@ -79,9 +100,9 @@ class Assembler {
     this.set = set;
     const pc = machine.variables.find((v) => v.name === set.programCounter)?.sort;
     this.pcWidth = pc?.kind === "bits" ? pc.width : 64;
-    const syntaxes = new Map<string, Syntax[]>();
-    for (const syntax of syntaxesOf(set))
-      syntaxes.set(syntax.mnemonic, [...(syntaxes.get(syntax.mnemonic) ?? []), syntax]);
+    const syntaxes = new Map<string, Form[]>();
+    for (const form of syntaxesOf(set).flatMap(formsOf))
+      syntaxes.set(form.mnemonic, [...(syntaxes.get(form.mnemonic) ?? []), form]);
     this.syntaxes = syntaxes;
   }
 
@@ -117,6 +138,7 @@ class Assembler {
   /** The first pass: labels and addresses. Sizes do not depend on symbols. */
   private layOut(text: string, origin: bigint): Statement[] {
     const statements: Statement[] = [];
+    this.layingOut = true;
     let address = origin;
     text.split(/\r?\n/).forEach((whole, index) => {
       const code = whole.replace(/#.*|\/\/.*/, "");
@@ -129,11 +151,12 @@ class Assembler {
           const statement = { text: body, line: index + 1, column: column + start, address };
           const size = this.attempt(statement, () => this.size(body));
           if (size !== undefined) statements.push(statement);
-          address += size ?? BigInt(this.set.length);
+          address += size ?? BigInt(shortestLength(this.set));
         }
         column += part.length + 1;
       }
     });
+    this.layingOut = false;
     return statements;
   }
 
@@ -156,9 +179,11 @@ class Assembler {
   /** Addresses that a statement takes up. */
   private size(body: string): bigint {
     const { head, rest } = splitHead(body);
-    if (!head.startsWith(".") || this.syntaxes.has(head)) return BigInt(this.set.length);
+    const form = this.form(body, head);
+    if (form !== undefined) return BigInt(form.syntax.instruction.encoding.length);
+    if (!head.startsWith(".")) return BigInt(shortestLength(this.set));
     const count = rest.split(",").length;
-    if (head === ".word") return BigInt(this.set.length * count);
+    if (head === ".word") return BigInt(longestLength(this.set) * count);
     if (head === ".zero") {
       const size = parseNumber(rest.trim());
       if (size === undefined)
@@ -166,21 +191,42 @@ class Assembler {
       return size;
     }
     const bytes = DIRECTIVE_BYTES[head];
-    if (bytes === undefined || this.set.wordWidth !== 8 * this.set.length) {
-      const known = [
-        ".word",
-        ...(this.set.wordWidth === 8 * this.set.length ? [".zero", ...Object.keys(DIRECTIVE_BYTES)] : []),
-      ];
+    const inBytes = this.set.parcels.width === 8 * this.set.parcels.length;
+    if (bytes === undefined || !inBytes) {
+      const known = [".word", ...(inBytes ? [".zero", ...Object.keys(DIRECTIVE_BYTES)] : [])];
       throw new Mistake("E_UNKNOWN", 0, `\`${head}\` is no directive here; there are ${known.join(", ")}`);
     }
     return BigInt(bytes * count);
   }
 
+  /** The form that a statement has as far as its size goes: found by reading it, where the forms that it may have differ in that. */
+  private form(body: string, head: string): Form | undefined {
+    const candidates = this.candidates(head);
+    const [first] = candidates;
+    if (new Set(candidates.map((c) => c.syntax.instruction.encoding.length)).size <= 1) return first;
+    const statement = { text: body, line: 1, column: 1, address: 0n };
+    return candidates.find((c) => mayBe(c.syntax, body) && this.reads(c, statement));
+  }
+
+  private reads({ syntax, mnemonic, suffix }: Form, statement: Statement): boolean {
+    try {
+      this.instruction(syntax, suffix, statement, mnemonic.length);
+      return true;
+    } catch (error) {
+      if (error instanceof Mistake) return false;
+      throw error;
+    }
+  }
+
+  private candidates(head: string): readonly Form[] {
+    return [...(this.syntaxes.get(head) ?? []), ...(this.syntaxes.get("") ?? [])];
+  }
+
   private statement(statement: Statement): Uint8Array {
     const { head, rest } = splitHead(statement.text);
     if (head.startsWith(".") && !this.syntaxes.has(head)) return this.directive(statement, head, rest);
-    const candidates = this.syntaxes.get(head);
-    if (candidates === undefined) {
+    const candidates = this.candidates(head);
+    if (candidates.length === 0) {
       throw new Mistake(
         "E_UNKNOWN",
         0,
@@ -188,9 +234,11 @@ class Assembler {
       );
     }
     const mistakes: Mistake[] = [];
-    for (const syntax of candidates) {
+    // Those that cannot be meant come last: they only serve the message.
+    const likely = candidates.filter((c) => mayBe(c.syntax, statement.text));
+    for (const { syntax, mnemonic, suffix } of [...likely, ...candidates.filter((c) => !likely.includes(c))]) {
       try {
-        const word = this.instruction(syntax, statement, head.length);
+        const word = this.instruction(syntax, suffix, statement, mnemonic.length);
         return wordToBytes(word, syntax.instruction.encoding.width);
       } catch (error) {
         if (!(error instanceof Mistake)) throw error;
@@ -225,12 +273,12 @@ class Assembler {
     return Uint8Array.from(parts.flatMap((p) => [...p]));
   }
 
-  private instruction(syntax: Syntax, statement: Statement, from: number): bigint {
+  private instruction(syntax: Syntax, suffix: Form["suffix"], statement: Statement, from: number): bigint {
     const reader = new Reader(statement.text, from);
-    const values = new Map<string, bigint>();
+    const values = new Map(suffix);
     for (const { element } of syntax.elements) {
       if (element.kind === "punctuation") {
-        if (!reader.take(element.text)) throw this.expected(syntax, reader, `\`${element.text}\``);
+        if (!reader.takeLiteral(element.text)) throw this.expected(syntax, reader, `\`${element.text}\``);
         continue;
       }
       reader.skip();
@@ -276,24 +324,51 @@ class Assembler {
       }
       case "slice": {
         const value = this.expression(reader, address, syntax);
-        const width = operand.hi - operand.lo + 1;
-        if (value < 0n || value >> BigInt(width) !== 0n) {
-          const greatest = (1n << BigInt(width)) - 1n;
+        const found = valueOfSlice(operand, value);
+        if (found === undefined) {
+          const greatest = (1n << BigInt(operand.hi - operand.lo + 1)) - 1n;
+          const extended = operand.hi >= operand.field.width ? ", extended by its sign" : "";
           throw new Mistake(
             "E_RANGE",
             start,
-            `${value} is out of range: \`${syntax.pattern}\` takes 0 to 0x${greatest.toString(16)}, bits ${operand.hi} to ${operand.lo} of ${operand.field.name}`,
+            `${value} is out of range: \`${syntax.pattern}\` takes 0 to 0x${greatest.toString(16)}, bits ${operand.hi} to ${operand.lo} of ${operand.field.name}${extended}`,
           );
         }
-        return value << BigInt(operand.lo);
+        return found;
       }
+      case "offset":
+        if (!/^[+-]/.test(reader.rest)) throw this.expected(syntax, reader, "`+` or `-`");
+        return this.fitted(syntax, operand, this.expression(reader, address, syntax), start);
+      case "displacement":
+        return this.fitted(syntax, operand, this.displacement(syntax, operand.prefix, reader, address), start);
       default:
         return unreachable(operand);
     }
   }
 
-  private fitted(syntax: Syntax, operand: Operand & { kind: "number" }, value: bigint, at: number): bigint {
-    const fitted = fit(operand.field, operand.signedness, value);
+  /** `+5`, or a label: from the next instruction, in parcels. */
+  private displacement(syntax: Syntax, prefix: string, reader: Reader, address: bigint): bigint {
+    const start = reader.at;
+    const prefixed = prefix === "" || reader.take(prefix);
+    if (prefixed && /^[+-]/.test(reader.rest)) return this.expression(reader, address, syntax);
+    reader.at = start;
+    if (!/^[A-Za-z_$.]/.test(reader.rest))
+      throw this.expected(syntax, reader, `\`${prefix}+\`, \`${prefix}-\` or a label`);
+    const unit = BigInt(this.set.parcels.length);
+    const next = address + BigInt(syntax.instruction.encoding.length);
+    const distance = this.expression(reader, address, syntax) - next;
+    if (distance % unit !== 0n)
+      throw new Mistake("E_RANGE", start, `the distance ${distance} is no multiple of ${unit}`);
+    return distance / unit;
+  }
+
+  private fitted(
+    syntax: Syntax,
+    operand: Operand & { kind: "number" | "offset" | "displacement" },
+    value: bigint,
+    at: number,
+  ): bigint {
+    const fitted = fit(operand.field, operand.kind === "number" ? operand.signedness : "signed", value);
     if ("value" in fitted) return fitted.value;
     throw new Mistake("E_RANGE", at, `${fitted.problem} in \`${syntax.pattern}\``);
   }
@@ -305,14 +380,14 @@ class Assembler {
     const named = operand.names.indexOf(name);
     if (named >= 0) return BigInt(named);
     const number = name.startsWith(operand.file) ? parseNumber(name.slice(operand.file.length)) : undefined;
-    const fitted = number === undefined ? undefined : fit(operand.field, "unsigned", number);
+    const fitted = number === undefined ? undefined : fit(operand.field, "unsigned", number - BigInt(operand.first));
     if (fitted !== undefined && "value" in fitted) return fitted.value;
-    const first = operand.names[0] ?? `${operand.file}0`;
-    const last = operand.names.at(-1) ?? `${operand.file}${(1n << BigInt(operand.field.width)) - 1n}`;
+    const first = operand.names[0] ?? `${operand.file}${operand.first}`;
+    const last = operand.names.at(-1) ?? `${operand.file}${operand.first + 2 ** operand.field.width - 1}`;
     throw new Mistake(
       "E_UNKNOWN",
       start,
-      `\`${name}\` is no register of ${operand.file}${nearest(name, operand.names)}; they are called ${first} … ${last} or ${operand.file}0 …`,
+      `\`${name}\` is no register of ${operand.file}${nearest(name, operand.names)}; they are called ${first} … ${last} or ${operand.file}${operand.first} …`,
     );
   }
 
@@ -355,8 +430,16 @@ class Assembler {
     }
     const label = this.labels.get(name);
     if (label !== undefined) return label;
+    if (this.layingOut) return address;
     throw new Mistake("E_UNKNOWN", start, `no label is called \`${name}\`${nearest(name, [...this.labels.keys()])}`);
   }
+}
+
+/** True where the text has all the punctuation of the syntax: what many forms that begin alike are told apart by, quickly. */
+function mayBe(syntax: Syntax, text: string): boolean {
+  return syntax.elements.every(
+    ({ element }) => element.kind !== "punctuation" || /^[0-9]/.test(element.text) || text.includes(element.text),
+  );
 }
 
 /** Reads a statement from left to right. */
@@ -391,6 +474,16 @@ class Reader {
     return true;
   }
 
+  /** The same; a number in any of its spellings. */
+  takeLiteral(text: string): boolean {
+    if (!/^[0-9]/.test(text)) return this.take(text);
+    this.skip();
+    const start = this.at;
+    if (parseNumber(this.number() ?? "") === BigInt(text)) return true;
+    this.at = start;
+    return false;
+  }
+
   identifier(): string | undefined {
     IDENTIFIER.lastIndex = this.at;
     const match = IDENTIFIER.exec(this.text);
@@ -413,7 +506,8 @@ function splitHead(body: string): { head: string; rest: string } {
   return { head: match?.[1] ?? "", rest: match?.[2] ?? "" };
 }
 
-function nearest(name: string, known: readonly string[]): string {
+/** `; did you mean …?`, or nothing where no known name is near. */
+export function nearest(name: string, known: readonly string[]): string {
   const best = known.map((k) => ({ k, d: distance(name, k) })).sort((a, b) => a.d - b.d)[0];
   return best !== undefined && best.d <= Math.max(1, name.length / 3) ? `; did you mean \`${best.k}\`?` : "";
 }

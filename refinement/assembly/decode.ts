@@ -5,6 +5,7 @@
 import type { Instruction, InstructionSet, Machine } from "../machine.js";
 import { evaluate } from "../terms/evaluate.js";
 import { extractField, fieldsOf } from "./encoding.js";
+import { lengthOfWord, widthOfLength } from "./words.js";
 
 export interface Decoded {
   readonly instruction: Instruction;
@@ -102,6 +103,12 @@ function constrained({ encoding: { constraint, fields } }: Instruction, word: bi
   return holds === 1n;
 }
 
+/** Whether a word is one of this instruction, whatever others it may be. */
+export function isWordOf(instruction: Instruction, word: bigint): boolean {
+  const { mask, match } = instruction.encoding;
+  return (word & mask) === match && constrained(instruction, word);
+}
+
 const decoders = new WeakMap<InstructionSet, (word: bigint) => Instruction | undefined>();
 
 function decoder(set: InstructionSet): (word: bigint) => Instruction | undefined {
@@ -122,7 +129,8 @@ function decoder(set: InstructionSet): (word: bigint) => Instruction | undefined
 /** The instruction that a word is, with its fields; `undefined` for a word that is none, or a machine without encodings. */
 export function decode(machine: Machine, word: bigint): Decoded | undefined {
   const set = machine.instructionSet;
-  if (set === undefined || word < 0n || word >> BigInt(set.wordWidth) !== 0n) return undefined;
+  if (set === undefined || word < 0n || word >> BigInt(widthOfLength(set, lengthOfWord(set, word))) !== 0n)
+    return undefined;
   const instruction = decoder(set)(word);
   return instruction === undefined ? undefined : { instruction, fields: fieldsOf(instruction, word) };
 }

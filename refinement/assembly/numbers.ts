@@ -3,7 +3,7 @@
  */
 import type { Field } from "../machine.js";
 import { coveredBits, representable } from "./encoding.js";
-import type { Signedness } from "./syntax.js";
+import type { Operand, Signedness } from "./syntax.js";
 
 export function asSigned(value: bigint, width: number): bigint {
   return BigInt.asIntN(width, value);
@@ -20,6 +20,20 @@ export function formatNumber(value: bigint, width: number, signedness: Signednes
 
 export function parseNumber(text: string): bigint | undefined {
   return /^(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)$/.test(text) ? BigInt(text) : undefined;
+}
+
+type Slice = Operand & { readonly kind: "slice" };
+
+/** Bits `hi` to `lo` of a field's value, extended by its sign where the field ends below them. */
+export function sliceOf({ field, hi, lo }: Slice, value: bigint): bigint {
+  const whole = hi >= field.width ? BigInt.asIntN(field.width, value) : value;
+  return BigInt.asUintN(hi - lo + 1, whole >> BigInt(lo));
+}
+
+/** The value of the field of which `sliceOf` gives this; undefined if there is none. */
+export function valueOfSlice(slice: Slice, bits: bigint): bigint | undefined {
+  const value = BigInt.asUintN(slice.field.width, bits << BigInt(slice.lo));
+  return bits >= 0n && representable(slice.field, value) && sliceOf(slice, value) === bits ? value : undefined;
 }
 
 export interface Range {

@@ -5,21 +5,40 @@
  * |---|---|---|
  * | `rd` | a register's name | a field that indexes a file |
  * | `imm` | a number or symbol | the field itself; signed if the instruction sign-extends it |
- * | `imm[31:12]` | an unsigned number | those bits of the field; its others are 0 |
+ * | `imm[31:12]` | an unsigned number | those bits of the field, its others being 0; of a shorter, signed one, those of it extended |
  * | `pc + imm` | an address or label | the field is the distance from the instruction |
+ *
+ * A line with braces is a template: what stands in braces is an operand, all else literal text. It may begin with an operand.
+ *
+ * | operand | is written as | stands for |
+ * |---|---|---|
+ * | `w{dst}` | `w3` | a field that indexes a file, by number behind that letter |
+ * | `{imm}`, `{signed imm}` | a number or symbol | the field itself; `signed` says so where its use does not |
+ * | `+ {offset}` | `+ 4`, `- 4` | a signed number with its sign |
+ * | `+{offset}`, `pc+{offset}` | `+5`, `pc-3`, or a label | a distance from the next instruction, in parcels |
  */
 import { InternalDefect } from "../errors.js";
-import type { Field, Instruction, InstructionSet } from "../machine.js";
+import { type Field, type Instruction, type InstructionSet, isAssemblyTemplate } from "../machine.js";
 import type { Term } from "../terms/term.js";
 
 /** Which numbers a field takes: two's complement, natural, or (used at its own width) both. */
 export type Signedness = "signed" | "unsigned" | "either";
 
 export type Operand =
-  | { readonly kind: "register"; readonly field: Field; readonly names: readonly string[]; readonly file: string }
+  | {
+      readonly kind: "register";
+      readonly field: Field;
+      /** Of the values 0, 1, … of the field. */
+      readonly names: readonly string[];
+      readonly file: string;
+      /** The element that the field's value 0 names. */
+      readonly first: number;
+    }
   | { readonly kind: "number"; readonly field: Field; readonly signedness: Signedness }
   | { readonly kind: "slice"; readonly field: Field; readonly hi: number; readonly lo: number }
-  | { readonly kind: "relative"; readonly field: Field; readonly signedness: Signedness };
+  | { readonly kind: "relative"; readonly field: Field; readonly signedness: Signedness }
+  | { readonly kind: "offset"; readonly field: Field }
+  | { readonly kind: "displacement"; readonly field: Field; readonly prefix: "" | "pc" };
 
 export type Element = { readonly kind: "punctuation"; readonly text: string } | Operand;
 
@@ -31,10 +50,18 @@ export interface Spaced {
 
 export interface Syntax {
   readonly instruction: Instruction;
+  /** "" where the line begins with an operand or punctuation. */
   readonly mnemonic: string;
+  /** A field whose spelling ends the mnemonic, as in amoadd.w{ordering}. */
+  readonly suffix: Suffix | undefined;
   readonly elements: readonly Spaced[];
   /** The line as the specification has it. */
   readonly pattern: string;
+}
+
+export interface Suffix {
+  readonly field: Field;
+  readonly names: readonly string[];
 }
 
 const TOKEN = /(\s*)(?:([A-Za-z_][A-Za-z0-9_.]*)(?:\s*\[\s*(\d+)\s*:\s*(\d+)\s*\])?|(\S))/y;
@@ -64,9 +91,14 @@ function tokens(text: string): Token[] {
 /** The syntax of an instruction; `undefined` where its block gives none. */
 export function syntaxOf(set: InstructionSet, instruction: Instruction): Syntax | undefined {
   if (instruction.assembly === undefined) return undefined;
+  if (isAssemblyTemplate(instruction.assembly)) return templateOf(set, instruction, instruction.assembly.trim());
   const match = /^\s*(\S+)\s*(.*)$/s.exec(instruction.assembly);
   if (match === null) return undefined;
-  const mnemonic = match[1] ?? "";
+  const [, mnemonic = "", ending] = /^([^{]*)(?:\{(.*)\})?$/.exec(match[1] ?? "") ?? [];
+  const suffix =
+    ending === undefined
+      ? undefined
+      : { field: fieldNamed(instruction, ending), names: set.spelling.get(ending) ?? [] };
   const rest = tokens(match[2] ?? "");
   const elements: Spaced[] = [];
   for (let i = 0; i < rest.length; i++) {
@@ -84,7 +116,60 @@ export function syntaxOf(set: InstructionSet, instruction: Instruction): Syntax 
       elements.push({ space, element: { kind: "punctuation", text: token.name ?? token.punctuation } });
     }
   }
-  return { instruction, mnemonic, elements, pattern: instruction.assembly.trim() };
+  return { instruction, mnemonic, suffix, elements, pattern: instruction.assembly.trim() };
+}
+
+/** Braces with a letter before them and `signed` in them; a word or number; any other character. */
+const TEMPLATE =
+  /(\s*)(?:([A-Za-z_]\w*)?\{\s*(signed\s+)?([A-Za-z_]\w*)\s*\}|([A-Za-z_]\w*|[0-9]+(?![0-9A-Za-z_]*\{))|(\S))/y;
+
+function templateOf(set: InstructionSet, instruction: Instruction, pattern: string): Syntax {
+  const mnemonic = /^[A-Za-z_]\w*(?=\s|$)/.exec(pattern)?.[0] ?? "";
+  const elements: Spaced[] = [];
+  TEMPLATE.lastIndex = mnemonic.length;
+  for (let match = TEMPLATE.exec(pattern); match !== null; match = TEMPLATE.exec(pattern)) {
+    const [, blank, letter, signed, name, word, character] = match;
+    const space = blank !== "";
+    if (name === undefined) {
+      elements.push({ space, element: { kind: "punctuation", text: word ?? character ?? "" } });
+      continue;
+    }
+    const field = fieldNamed(instruction, name);
+    if (letter !== undefined) {
+      elements.push({ space, element: numbered(set, instruction, field, letter) });
+      continue;
+    }
+    const before = elements.at(-1);
+    if (before?.element.kind === "punctuation" && before.element.text === "+") {
+      elements.pop();
+      elements.push(
+        space
+          ? { space: before.space, element: { kind: "offset", field } }
+          : displacement(elements, before.space, field),
+      );
+      continue;
+    }
+    const sign = signed === undefined ? signedness(instruction, field) : "signed";
+    elements.push({ space, element: { kind: "number", field, signedness: sign } });
+  }
+  return { instruction, mnemonic, suffix: undefined, elements, pattern };
+}
+
+/** Takes a `pc` that stands directly before. */
+function displacement(elements: Spaced[], space: boolean, field: Field): Spaced {
+  const before = elements.at(-1);
+  if (space || before?.element.kind !== "punctuation" || before.element.text !== "pc")
+    return { space, element: { kind: "displacement", field, prefix: "" } };
+  elements.pop();
+  return { space: before.space, element: { kind: "displacement", field, prefix: "pc" } };
+}
+
+/** Registers that are called by a letter and their number, as many as the file has. */
+function numbered(set: InstructionSet, instruction: Instruction, field: Field, letter: string): Operand {
+  const { file, first } = set.fieldFiles.get(instruction.name)?.get(field.name) ?? { file: letter, first: 0 };
+  const count = set.registerNames.get(file)?.length ?? 2 ** field.width;
+  const names = Array.from({ length: count - first }, (_, i) => `${letter}${i + first}`);
+  return { kind: "register", field, file: letter, first, names };
 }
 
 function fieldNamed(instruction: Instruction, name: string): Field {
@@ -96,10 +181,12 @@ function fieldNamed(instruction: Instruction, name: string): Field {
 
 function operand(set: InstructionSet, instruction: Instruction, field: Field, slice: Token["slice"]): Operand {
   if (slice !== undefined) return { kind: "slice", field, ...slice };
-  const file = set.fieldFiles.get(instruction.name)?.get(field.name);
-  if (file !== undefined) return { kind: "register", field, file, names: set.registerNames.get(file) ?? [] };
-  const names = set.registerNames.get(field.name);
-  if (names !== undefined) return { kind: "register", field, file: field.name, names };
+  const indexed = set.fieldFiles.get(instruction.name)?.get(field.name);
+  if (indexed !== undefined) {
+    const { file, first } = indexed;
+    const names = set.registerNames.get(file)?.slice(first, first + 2 ** field.width) ?? [];
+    return { kind: "register", field, file, first, names };
+  }
   return { kind: "number", field, signedness: signedness(instruction, field) };
 }
 

@@ -25,7 +25,7 @@ function longestRun(bits: bigint): { readonly lo: number; readonly width: number
 }
 
 /**
- * Generates the search for the word in the i64 local `word`. `found` generates what happens for an instruction; it leaves
+ * Generates the search for the word whose low 64 bits are in the i64 local `word`. `found` generates what happens for an instruction; it leaves
  * the function if it takes the word, else the search goes on. Falls through where no instruction takes it.
  */
 export function emitDecoder(
@@ -81,9 +81,9 @@ export function emitDecoder(
 
   function leaf(candidate: Instruction): void {
     code.get(word);
-    code.i64(candidate.encoding.mask);
+    code.i64(BigInt.asUintN(64, candidate.encoding.mask));
     code.emit("i64.and");
-    code.i64(candidate.encoding.match);
+    code.i64(BigInt.asUintN(64, candidate.encoding.match));
     code.emit("i64.eq");
     code.if(() => found(candidate));
   }

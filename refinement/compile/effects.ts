@@ -8,11 +8,12 @@ import * as t from "../terms/build.js";
 import type { Term } from "../terms/term.js";
 import { emitStore } from "./access.js";
 import type { Binding, Bindings } from "./binding.js";
-import { Expressions } from "./expressions.js";
+import { Expressions, type OnRead } from "./expressions.js";
 import { isWide } from "./scalars.js";
 import type { FilePlace, MemoryPlace, Place, ScalarPlace, StateLayout } from "./layout.js";
 import type { FileWrite, Lowering, MemoryWrite } from "./lower.js";
 import { Plan, type Scope } from "./plan.js";
+import { type Cases, divided } from "./split.js";
 import type { Callee, Support } from "./support.js";
 import { Unsupported } from "./unsupported.js";
 import type { FunctionBuilder } from "./wasm.js";
@@ -38,6 +39,8 @@ export interface EffectContext {
   readonly copied: boolean;
   /** Drops predecoded instructions at (address, bytes) of this memory; undefined where there never are any. */
   readonly invalidate: (place: MemoryPlace) => Callee | undefined;
+  /** Forgets what depends on this variable of the state, now that it changes; undefined where nothing does. */
+  readonly forget?: (name: string) => Callee | undefined;
   /** Notes (address, bytes) about to be written to this memory; undefined where nobody wants to know. */
   readonly log: (place: MemoryPlace) => Callee | undefined;
 }
@@ -75,12 +78,13 @@ export function emitScalars(
   lowering: Lowering,
   bindings: Bindings,
   terms: readonly Term[],
+  onRead?: OnRead,
 ): void {
   const lowered = terms.map((term) => lowering.scalar(term));
   const plan = new Plan((term) => bindings(term) !== undefined);
   for (const term of lowered) plan.use(term, plan.root);
   plan.finish();
-  const expressions = new Expressions(code, support, plan, bindings);
+  const expressions = new Expressions(code, support, plan, bindings, onRead);
   for (const term of lowered) expressions.push(term);
 }
 
@@ -122,6 +126,7 @@ interface ScalarUpdate {
 }
 interface FileUpdate {
   readonly kind: "file";
+  readonly name: string;
   readonly place: FilePlace;
   readonly writes: readonly { readonly write: FileWrite; readonly scope: Scope | undefined }[];
 }
@@ -130,6 +135,15 @@ interface MemoryUpdate {
   readonly place: MemoryPlace;
   readonly writes: readonly MemoryWrite[];
 }
+/** An effect's cases, each with the scope that it is computed in. */
+type PlannedCases =
+  | { readonly scope: Scope; readonly updates: readonly Update[] }
+  | {
+      readonly scope: Scope;
+      readonly condition: Term;
+      readonly taken: PlannedCases;
+      readonly otherwise: PlannedCases;
+    };
 type Update = ScalarUpdate | FileUpdate | MemoryUpdate;
 
 /**
@@ -168,6 +182,10 @@ class EffectEmitter {
   emit(effect: Effect, trapped: () => void, also: readonly Term[]): readonly number[] {
     const { plan, code } = this;
     const { lowering } = this.context;
+    if (effect.cases !== undefined && effect.raises.length === 0 && also.length === 0) {
+      this.emitCases(effect.cases);
+      return [];
+    }
     const raises = effect.raises.map((raise) => {
       const condition = lowering.scalar(raise.condition);
       const { code: number, value } = this.trap(raise.trap, raise.arguments);
@@ -200,6 +218,37 @@ class EffectEmitter {
     return answers;
   }
 
+  /** Everything is computed from the state before, but only for the case that there is. */
+  private emitCases(cases: NonNullable<Effect["cases"]>): void {
+    const planned = this.planCases(divided(cases), this.plan.root);
+    this.plan.finish();
+    const { code, context } = this;
+    this.generateCases(new Expressions(code, context.support, this.plan, this.bindings), planned);
+  }
+
+  private planCases(cases: Cases, scope: Scope): PlannedCases {
+    if (cases.kind === "assigns")
+      return { scope, updates: [...cases.assigns].map(([name, value]) => this.update(name, value, scope)) };
+    const condition = this.context.lowering.scalar(cases.condition);
+    this.plan.use(condition, scope);
+    const within = (part: Cases): PlannedCases => this.planCases(part, this.plan.child(scope));
+    return { scope, condition, taken: within(cases.taken), otherwise: within(cases.otherwise) };
+  }
+
+  private generateCases(expressions: Expressions, planned: PlannedCases): void {
+    if ("updates" in planned) {
+      const stores = planned.updates.map((update) => this.prepare(expressions, update));
+      for (const store of stores) store();
+      return;
+    }
+    const { condition, taken, otherwise } = planned;
+    expressions.push(condition);
+    for (const { scope } of [taken, otherwise]) expressions.prepare(scope);
+    const generate = (part: PlannedCases) => (): void =>
+      expressions.within(part.scope, () => this.generateCases(expressions, part));
+    this.code.if(generate(taken), generate(otherwise));
+  }
+
   private trap(name: string, args: readonly Term[]): { code: number; value: Term } {
     const declaration = this.machine.traps.find((trap) => trap.name === name);
     if (declaration === undefined) throw new InternalDefect(`machine ${this.machine.name} has no trap ${name}`);
@@ -220,21 +269,21 @@ class EffectEmitter {
     return place;
   }
 
-  private update(name: string, value: Term): Update {
+  private update(name: string, value: Term, scope = this.plan.root): Update {
     const { plan } = this;
     const { lowering, target } = this.context;
     const place = target.of(name);
     switch (place.kind) {
       case "scalar": {
         const lowered = lowering.scalar(value);
-        plan.use(lowered, plan.root);
+        plan.use(lowered, scope);
         return { kind: "scalar", name, place, value: lowered };
       }
       case "file": {
         const variable = this.machine.variables.find((v) => v.name === name);
         const inPlace = variable !== undefined && this.bindings(variable.term) === place;
         const writes = inPlace ? lowering.fileWrites(variable.term, value) : [lowering.wholeFile(value)];
-        return { kind: "file", place, writes: writes.map((write) => this.fileWrite(write)) };
+        return { kind: "file", name, place, writes: writes.map((write) => this.fileWrite(write, scope)) };
       }
       case "memory": {
         const base = lowering.memoryBase(value);
@@ -243,9 +292,9 @@ class EffectEmitter {
         }
         const writes = lowering.memoryWrites(value);
         for (const write of writes) {
-          plan.use(write.condition, plan.root);
-          plan.use(write.address, plan.root);
-          plan.use(write.value, plan.root);
+          plan.use(write.condition, scope);
+          plan.use(write.address, scope);
+          plan.use(write.value, scope);
         }
         return { kind: "memory", place, writes };
       }
@@ -254,15 +303,15 @@ class EffectEmitter {
     }
   }
 
-  private fileWrite(write: FileWrite): { readonly write: FileWrite; readonly scope: Scope | undefined } {
+  private fileWrite(write: FileWrite, around: Scope): { readonly write: FileWrite; readonly scope: Scope | undefined } {
     const { plan } = this;
     if (write.kind === "element") {
-      plan.use(write.condition, plan.root);
-      plan.use(write.index, plan.root);
-      plan.use(write.value, plan.root);
+      plan.use(write.condition, around);
+      plan.use(write.index, around);
+      plan.use(write.value, around);
       return { write, scope: undefined };
     }
-    const scope = plan.child(plan.root, write.loop);
+    const scope = plan.child(around, write.loop);
     this.loops.set(write.loop, this.code.local("i64"));
     plan.use(write.value, scope);
     return { write, scope };
@@ -278,11 +327,13 @@ class EffectEmitter {
       case "file": {
         const stores = update.writes.map(({ write, scope }) =>
           write.kind === "element"
-            ? this.prepareElement(expressions, update.place, write.condition, write.index, write.value)
+            ? this.prepareElement(expressions, update, write.condition, write.index, write.value)
             : this.prepareWhole(expressions, update.place, write.loop, write.value, scope),
         );
+        const whole = update.writes.some(({ write }) => write.kind === "whole");
         return () => {
           for (const store of stores) store();
+          if (whole) this.forget(update.name);
         };
       }
       case "memory": {
@@ -323,8 +374,14 @@ class EffectEmitter {
     else this.code.get(limb.local);
   }
 
+  private forget(name: string): void {
+    const forget = this.context.forget?.(name);
+    if (forget !== undefined) this.code.call(forget);
+  }
+
   private storeScalar(name: string, place: ScalarPlace, value: readonly Limb[]): void {
     const promoted = this.context.promoted.get(name);
+    if (this.context.forget?.(name) !== undefined) this.forgetUnlessSame(name, place, value);
     value.forEach((limb, i) => {
       if (promoted !== undefined) {
         this.pushLimb(limb);
@@ -335,6 +392,17 @@ class EffectEmitter {
       this.pushLimb(limb);
       this.code.memory("i64.store", place.address + 8 * i);
     });
+  }
+
+  private forgetUnlessSame(name: string, place: ScalarPlace, value: readonly Limb[]): void {
+    value.forEach((limb, i) => {
+      this.pushLimb(limb);
+      this.code.i32(0);
+      this.code.memory("i64.load", place.address + 8 * i);
+      this.code.emit("i64.ne");
+      if (i > 0) this.code.emit("i32.or");
+    });
+    this.code.if(() => this.forget(name));
   }
 
   /** Generates `body` under a condition (undefined: always). */
@@ -351,7 +419,13 @@ class EffectEmitter {
     return condition === t.TRUE ? undefined : this.own(expressions, condition);
   }
 
-  private prepareElement(expressions: Expressions, place: FilePlace, when: Term, index: Term, value: Term): () => void {
+  private prepareElement(
+    expressions: Expressions,
+    { name, place }: FileUpdate,
+    when: Term,
+    index: Term,
+    value: Term,
+  ): () => void {
     const { code } = this;
     const size = 8 * place.limbs;
     const condition = this.condition(expressions, when);
@@ -360,6 +434,7 @@ class EffectEmitter {
     const local = this.context.element?.(place, at === undefined ? Number(index.value) : undefined);
     return () =>
       this.guarded(condition, () => {
+        this.forget(name);
         if (local !== undefined) {
           for (const limb of limbs) this.pushLimb(limb);
           code.set(local);

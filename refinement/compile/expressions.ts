@@ -3,6 +3,7 @@
  * its low bits matter ("dirty") the mask is left out. A bool is an i32 of 0 or 1. Wider values: wide.ts.
  */
 import { InternalDefect, unreachable } from "../errors.js";
+import { definitionOf } from "../terms/definitions.js";
 import type { Term } from "../terms/term.js";
 import { emitAccessible, emitLoad, emitProbe, type Probe } from "./access.js";
 import type { Binding, Bindings } from "./binding.js";
@@ -42,7 +43,11 @@ function bound(term: Term): bigint {
   }
 }
 
+/** Generates more code before a read of `bytes` bytes of memory at the address in an i64 local. */
+export type OnRead = (place: MemoryPlace, probe: Probe, address: number, bytes: number) => void;
+
 export class Expressions {
+  private readonly onRead: OnRead | undefined;
   readonly code: FunctionBuilder;
   readonly support: Support;
   private readonly plan: Plan;
@@ -58,8 +63,9 @@ export class Expressions {
   private scope: Scope;
 
   /** The plan is finished; code is appended to `code`, starting in the plan's root. */
-  constructor(code: FunctionBuilder, support: Support, plan: Plan, bindings: Bindings) {
+  constructor(code: FunctionBuilder, support: Support, plan: Plan, bindings: Bindings, onRead?: OnRead) {
     this.code = code;
+    this.onRead = onRead;
     this.support = support;
     this.plan = plan;
     this.bindings = bindings;
@@ -293,7 +299,8 @@ export class Expressions {
         this.accessible(term);
         return;
       case "apply":
-        this.external(term, [{ push: true }]);
+        if (definitionOf(term.name) === undefined) this.external(term, [{ push: true }]);
+        else this.defined(term);
         return;
       case "store":
       case "lambda":
@@ -603,6 +610,7 @@ export class Expressions {
     const { bytes } = term;
     if (bytes === 1 || bytes === 2 || bytes === 4 || bytes === 8) {
       const { address, probe } = this.probe(place, argument(term, 1), bytes);
+      this.onRead?.(place, probe, address, bytes);
       emitLoad(code, this.support, place, probe, address, bytes);
       return;
     }
@@ -624,13 +632,25 @@ export class Expressions {
     code.emit("i64.add");
     this.mask(place.width, false);
     code.set(address);
-    emitLoad(code, this.support, place, emitProbe(code, place, address, bytes), address, bytes);
+    const probe = emitProbe(code, place, address, bytes);
+    this.onRead?.(place, probe, address, bytes);
+    emitLoad(code, this.support, place, probe, address, bytes);
   }
 
   private accessible(term: Term): void {
     const place = this.memoryPlace(argument(term, 0));
     const { address, probe } = this.probe(place, argument(term, 1), term.bytes);
     emitAccessible(this.code, this.support, place, probe, term.access, address, term.bytes);
+  }
+
+  /** Calls a defined function; what it looks at, it finds by itself. */
+  private defined(term: Term): void {
+    const { defined } = this.support;
+    const definition = definitionOf(term.name);
+    if (defined === undefined || definition === undefined) throw new InternalDefect(`${term.name} cannot be called`);
+    for (const arg of term.args.slice(0, definition.inputs)) this.push(arg);
+    this.code.call(defined.callee(term.name));
+    if (term.sort.kind === "bool") this.code.emit("i32.wrap_i64");
   }
 
   /** Has JavaScript compute the term; pushes limb 0, or hands out all limbs in locals. */

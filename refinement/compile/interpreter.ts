@@ -4,21 +4,30 @@
  * jumps to the handler with `br_table`. Whatever depends on the operands alone is computed at decode time too.
  * Transitions that are no instruction (and all those of a machine without instructions) are tried in order by their guards.
  */
+import { shortestLength } from "../assembly/index.js";
 import { InternalDefect } from "../errors.js";
-import type { Field, Instruction, InstructionSet, Machine, Transition } from "../machine.js";
+import {
+  type Field,
+  type Instruction,
+  type InstructionSet,
+  type Machine,
+  type Transition,
+  variable,
+} from "../machine.js";
 import * as t from "../terms/build.js";
 import { substitute } from "../terms/substitute.js";
 import { bits } from "../terms/sort.js";
 import type { Term } from "../terms/term.js";
+import { freeVariables } from "../terms/variables.js";
 import { emitProbe } from "./access.js";
 import { emitDecoder } from "./decoder.js";
+import { DefinedFunctions } from "./defined.js";
 import { type EffectContext, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
 import type { Binding, Bindings } from "./binding.js";
-import { isWide } from "./scalars.js";
+import { isWide, scalarWidth } from "./scalars.js";
 import { CODE, type MemoryPlace, type ScalarPlace, type StateLayout } from "./layout.js";
 import { Lowering } from "./lower.js";
 import type { Callee, Support } from "./support.js";
-import { Unsupported } from "./unsupported.js";
 import { FunctionBuilder, type Label } from "./wasm.js";
 
 /** What `run` returns. */
@@ -47,6 +56,8 @@ export interface Interpreter {
   readonly steps: number;
   /** (address, bytes): drops the records that the bytes belong to. */
   readonly invalidate: FunctionBuilder | undefined;
+  /** Forgets remembered values of defined functions. */
+  readonly forget: Callee;
   /** The memory that instructions are fetched from. */
   readonly codeMemory: MemoryPlace | undefined;
   readonly cache: DecodeCache | undefined;
@@ -84,6 +95,8 @@ export const TAG = 0;
 export const HANDLER = 8;
 const NORMAL = 12;
 const OPERANDS = 16;
+/** Values that depend on the operands alone and are kept in a record; beyond these only the fields themselves are. */
+const MOST_OPERANDS = 5;
 /** Number of no handler, in an empty record. */
 const NO_HANDLER = -1;
 
@@ -121,6 +134,7 @@ class Operands {
     const known = this.known.get(term);
     if (known !== undefined) return known;
     if (term.op === "const" || !this.fieldsOnly(term) || isWide(term)) return undefined;
+    if (this.list.length >= MOST_OPERANDS && !this.fields.has(term)) return undefined;
     const operand = { term, offset: OPERANDS + 8 * this.list.length };
     this.list.push(operand);
     this.known.set(term, operand);
@@ -139,11 +153,16 @@ class Operands {
   }
 }
 
-/** Where the words come from, in a form that can be remembered: memory at an address, or an element that never changes. */
+/** Where the words come from, in a form that can be remembered: memory at an address, or elements that never change. */
 interface Source {
   readonly key: Term;
   readonly memory: MemoryPlace | undefined;
+  /** Bytes (or elements) from there on that the longest instruction takes. */
   readonly bytes: number;
+  /** The parcels of the word stand side by side, from `key` on; else it cannot be remembered. */
+  readonly unbroken: Term;
+  /** What must hold at each step, besides, of an instruction that was decoded earlier. */
+  readonly check: Term;
 }
 
 class InterpreterEmitter {
@@ -151,7 +170,8 @@ class InterpreterEmitter {
   private readonly state: StateLayout;
   private readonly machine: Machine;
   private readonly options: InterpreterOptions;
-  private readonly lowering = new Lowering();
+  private readonly lowering = new Lowering(true);
+  private readonly defined: DefinedFunctions;
   private readonly choices = new Map<string, ScalarPlace>();
   private readonly choiceBindings = new Map<Term, Binding>();
   private readonly stateBindings: ReadonlyMap<Term, Binding>;
@@ -165,6 +185,14 @@ class InterpreterEmitter {
     this.options = options;
     this.stateBindings = stateBindings(state);
     this.steps = support.layout.allocate(8);
+    this.defined = new DefinedFunctions(
+      support,
+      this.lowering,
+      this.plain,
+      termsOf(this.machine),
+      options.prefix ?? "",
+    );
+    support.defined = this.defined;
     for (const transition of this.machine.transitions) {
       for (const choice of transition.choices) {
         const place = support.layout.place(choice.term.sort);
@@ -201,9 +229,11 @@ class InterpreterEmitter {
     if (isa !== undefined && decode !== undefined && cache !== undefined) {
       this.emitDecode(decode, isa, handlers, operands, source, cache);
     }
+    this.defined.finish();
     return {
       run,
       steps: this.steps,
+      forget: this.defined.forget,
       invalidate,
       codeMemory: source?.memory,
       cache,
@@ -229,14 +259,38 @@ class InterpreterEmitter {
   }
 
   private source(isa: InstructionSet): Source | undefined {
-    const { word } = isa;
-    const [from, key] = word.args;
-    if (from === undefined || key === undefined || from.op !== "var") return undefined;
+    const { width, length } = isa.parcels;
+    const parcels = Array.from({ length: isa.wordWidth / width }, (_, i) =>
+      readsOf([t.extract(isa.word, (i + 1) * width - 1, i * width)]).filter((read) => read.op !== "accessible"),
+    );
+    const first = parcels[0]?.[0];
+    const [from, key] = first?.args ?? [];
+    if (first === undefined || from?.op !== "var" || key === undefined) return undefined;
+    // What is remembered is a function of the address and of what stands there, and of nothing else.
+    const together: Term[] = [];
+    let end = 0;
+    for (const [i, reads] of parcels.entries()) {
+      for (const read of reads) {
+        const [base, address] = read.args;
+        if (base !== from || address === undefined || read.op !== first.op) return undefined;
+        const offset = address === key ? 0 : i * length;
+        together.push(t.eq(address, t.add(key, t.constant(scalarWidth(key), BigInt(offset)))));
+        end = Math.max(end, offset + (read.op === "select" ? 1 : read.bytes));
+      }
+    }
+    const unbroken = t.and(t.TRUE, ...together);
     const place = this.state.of(from.name);
-    if (word.op === "load" && place.kind === "memory") return { key, memory: place, bytes: word.bytes };
     const constant = !this.machine.transitions.some((x) => x.effect.assigns.has(from.name));
-    if (word.op === "select" && constant) return { key, memory: undefined, bytes: 1 };
-    return undefined;
+    if (unbroken === t.FALSE || (place.kind !== "memory" && !(constant && first.op === "select"))) return undefined;
+    const pc = variable(this.machine, isa.programCounter)?.term;
+    const settled = key === pc && [...freeVariables([isa.word, isa.fetchable])].every((v) => v === from || v === pc);
+    return {
+      key,
+      memory: place.kind === "memory" ? place : undefined,
+      bytes: end,
+      unbroken,
+      check: settled ? isa.ready : t.and(isa.ready, isa.fetchable),
+    };
   }
 
   /** Records, and one more at the end for words that cannot be remembered. */
@@ -305,6 +359,7 @@ class InterpreterEmitter {
       promoted,
       copied: false,
       invalidate: (place) => (place === memory ? invalidate : undefined),
+      forget: (name) => (this.defined.reads.has(name) ? this.defined.forget : undefined),
       log: (place) => this.options.log?.(place),
     };
   }
@@ -370,7 +425,9 @@ class InterpreterEmitter {
     const remaining = code.local("i64");
     const promoted = new Map<string, number>();
     const pcPlace = isa === undefined ? undefined : this.state.of(isa.programCounter);
-    if (isa !== undefined && pcPlace?.kind === "scalar" && pcPlace.limbs === 1) {
+    const inPlace =
+      isa !== undefined && (this.defined.reads.has(isa.programCounter) || handlers.some((h) => isApart(h.instruction)));
+    if (isa !== undefined && pcPlace?.kind === "scalar" && pcPlace.limbs === 1 && !inPlace) {
       promoted.set(isa.programCounter, code.local("i64"));
     }
     const flush = (): void => {
@@ -518,15 +575,32 @@ class InterpreterEmitter {
       code.set(handler);
     } else {
       const state = stateBindings(this.state, at.promoted);
-      emitScalars(code, this.support, this.lowering, (term) => state.get(term) ?? this.choiceBindings.get(term), [
-        source.key,
-      ]);
-      code.tee(key);
+      const bindings: Bindings = (term) => state.get(term) ?? this.choiceBindings.get(term);
+      const { check, unbroken } = source;
+      const asked = [check, unbroken, source.key].filter((term) => term !== t.TRUE);
+      emitScalars(code, this.support, this.lowering, bindings, asked);
+      code.set(key);
+      const whole = code.local("i32");
+      if (unbroken !== t.TRUE) code.set(whole);
+      if (check !== t.TRUE) {
+        code.emit("i32.eqz");
+        code.if(() => at.fallback());
+      }
+      code.get(key);
       emitRecordAddress(code, cache, at.shift);
+      if (unbroken !== t.TRUE) {
+        code.i32(spare);
+        code.get(whole);
+        code.emit("select");
+      }
       code.tee(record);
       code.memory("i64.load", TAG);
       code.get(key);
       code.emit("i64.eq");
+      if (unbroken !== t.TRUE) {
+        code.get(whole);
+        code.emit("i32.and");
+      }
       code.if(
         () => {
           code.get(record);
@@ -655,6 +729,14 @@ class InterpreterEmitter {
     if (instruction === undefined) throw new InternalDefect(`${transition.name} is no instruction`);
     const mine = new Operands(instruction);
     operands.set(instruction, mine);
+    if (isApart(instruction)) {
+      const apart = this.support.module.function(["i32"], []);
+      const context = this.handlerContext(apart, mine, 0, new Map(), around.invalidate, around.source?.memory);
+      emitEffect(context, this.machine, instruction.effect, () => apart.emit("unreachable"));
+      code.get(at.record);
+      code.call(apart);
+      return;
+    }
     const context = this.handlerContext(code, mine, at.record, at.promoted, around.invalidate, around.source?.memory);
     emitEffect(context, this.machine, instruction.effect, at.trapped);
     if (instruction.effect.assigns.has("trap")) {
@@ -672,7 +754,6 @@ class InterpreterEmitter {
     source: Source | undefined,
     cache: DecodeCache,
   ): void {
-    if (isa.wordWidth > 64) throw new Unsupported("decode", `instruction words of ${isa.wordWidth} bits`);
     const [key, record] = [0, 1];
     emitScalars(code, this.support, this.lowering, this.plain, [isa.fetchable]);
     code.emit("i32.eqz");
@@ -680,11 +761,14 @@ class InterpreterEmitter {
       code.i32(NO_HANDLER);
       code.emit("return");
     });
+    // Of a longer word the low bits find the candidates; their guards look at all of it, and operands are read from the state.
+    const isLong = isa.wordWidth > 64;
     const word = code.local("i64");
-    emitScalars(code, this.support, this.lowering, this.plain, [isa.word]);
+    emitScalars(code, this.support, this.lowering, this.plain, [isLong ? t.extract(isa.word, 63, 0) : isa.word]);
     code.set(word);
-    const wordTerm = t.variable("%word", bits(isa.wordWidth));
-    const bindings: Bindings = (term) => (term === wordTerm ? { kind: "local", local: word } : undefined);
+    const wordTerm = isLong ? isa.word : t.variable("%word", bits(isa.wordWidth));
+    const inLocal: Bindings = (term) => (term === wordTerm ? { kind: "local", local: word } : undefined);
+    const bindings = isLong ? this.plain : inLocal;
     const instructions = handlers.flatMap((h) => h.instruction ?? []);
     emitDecoder(code, word, instructions, (instruction) => {
       const number = instructions.indexOf(instruction);
@@ -706,7 +790,13 @@ class InterpreterEmitter {
           code.get(record);
           code.i32(number);
           code.memory("i32.store", HANDLER);
-          if (source !== undefined) this.emitRemember(code, key, record, source, cache);
+          if (source !== undefined) {
+            // The spare record is for words that cannot be remembered.
+            code.get(record);
+            code.i32(cache.address + cache.entries * cache.recordSize);
+            code.emit("i32.ne");
+            code.if(() => this.emitRemember(code, key, record, source, cache));
+          }
           code.i32(number);
           code.emit("return");
         });
@@ -800,6 +890,7 @@ class InterpreterEmitter {
       code.tee(left);
       code.brIf(again);
     });
+    this.defined.emitForgetWritten(code, address, bytes);
     if (this.regions !== undefined) {
       const { bounds } = this.regions;
       code.get(address);
@@ -823,7 +914,11 @@ class InterpreterEmitter {
 }
 
 /** Replaces an address of an instruction (i64) on the stack by that of its record. */
-export function emitRecordAddress(code: FunctionBuilder, cache: DecodeCache, shift: number): void {
+export function emitRecordAddress(
+  code: FunctionBuilder,
+  cache: Pick<DecodeCache, "address" | "entries" | "recordSize">,
+  shift: number,
+): void {
   const size = Math.log2(cache.recordSize);
   if (shift < size) {
     code.emit("i32.wrap_i64");
@@ -842,8 +937,14 @@ export function emitRecordAddress(code: FunctionBuilder, cache: DecodeCache, shi
 /** How far addresses are shifted before they choose a record: instructions that are all aligned need not share. */
 function shiftOf(isa: InstructionSet | undefined): number {
   if (isa === undefined) return 0;
-  const length = Math.min(isa.length, ...isa.instructions.map((i) => Math.max(1, i.encoding.width / 8)));
-  return Math.max(0, Math.floor(Math.log2(length)));
+  return Math.max(0, Math.floor(Math.log2(shortestLength(isa))));
+}
+
+/** All reads of memories and files in terms, and questions whether memory is accessible. */
+function readsOf(roots: readonly Term[]): readonly Term[] {
+  const seen = new Set<Term>(roots);
+  for (const term of seen) for (const arg of term.args) seen.add(arg);
+  return [...seen].filter((x) => x.op === "load" || x.op === "select" || x.op === "accessible");
 }
 
 function isWideKey(key: Term): boolean {
@@ -864,4 +965,23 @@ function fieldOf(field: Field, word: Term): Term {
   const [first] = parts;
   const value = parts.length === 1 && first !== undefined ? first : t.concat(...parts);
   return field.term.sort.kind === "bool" ? t.bitsToBool(value) : value;
+}
+
+/** A big effect is a function of its own: the loop stays small enough to be compiled well, and soon. */
+function isApart(instruction: Instruction | undefined): boolean {
+  return instruction?.effect.cases !== undefined;
+}
+
+/** All terms that code is generated from. */
+function termsOf({ transitions, instructionSet: isa }: Machine): readonly Term[] {
+  return [
+    ...(isa === undefined ? [] : [isa.word, isa.fetchable, isa.ready]),
+    ...transitions
+      .flatMap((x) => [x, ...(x.instruction === undefined ? [] : [x.instruction])])
+      .flatMap(({ effect }) => [
+        ...effect.assigns.values(),
+        ...effect.raises.flatMap((r) => [r.condition, ...r.arguments]),
+      ]),
+    ...transitions.map((x) => x.guard),
+  ];
 }

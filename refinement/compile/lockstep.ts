@@ -10,7 +10,7 @@ import type { MachineRefinement } from "../refinement.js";
 import type { StateLayout } from "./layout.js";
 import type { Instance } from "./instance.js";
 import { CHECK, compileLockstep, type LockstepCode, OUTCOME } from "./lockstep-code.js";
-import { prepareInterpreter, resetCache } from "./simulator.js";
+import { prepareInterpreter, resetInterpreter } from "./simulator.js";
 import { MemoryValue } from "../terms/value.js";
 
 /** What a step is judged by, beyond the comparison of states, which always takes place. */
@@ -97,7 +97,7 @@ export class CompiledLockstep {
       if (!(value instanceof MemoryValue)) throw new InternalDefect(`${base} is not a memory`);
       instance.memory(place).load(value);
     }
-    if (code.interpreter.cache !== undefined) resetCache(instance, code.interpreter.cache);
+    resetInterpreter(instance, code.interpreter, "guest.");
     for (const { log } of code.memories) instance.arena.view().setInt32(log.address, 0, true);
     instance.function("abstract")();
     const differs = Number(instance.function("compare")());

@@ -6,6 +6,7 @@ import { InternalDefect } from "../errors.js";
 import { boundVariable, fileSortOf } from "../terms/construct.js";
 import { bits } from "../terms/sort.js";
 import * as t from "../terms/build.js";
+import { type FunctionDefinition, definitionOf, unfold } from "../terms/definitions.js";
 import type { Term } from "../terms/term.js";
 import { occurs } from "../terms/variables.js";
 import { Unsupported } from "./unsupported.js";
@@ -70,12 +71,23 @@ function parentOf(term: Term, memo: Map<Term, Term | undefined>): Term | undefin
   }
 }
 
+/** What the function looks at is the state itself, and everything fits a register. */
+function isCallable(term: Term, { parameters, inputs, body }: FunctionDefinition): boolean {
+  return widthOf(body) <= 64 && parameters.every((p, i) => (i < inputs ? widthOf(p) <= 64 : term.args[i] === p));
+}
+
 export class Lowering {
+  private readonly calls: boolean;
   private loops = 0;
   private readonly memo = new Map<Term, Term>();
   private readonly parents = new Map<Term, Term | undefined>();
   private readonly selects = new Map<Term, Map<Term, Term>>();
   private readonly loads = new Map<string, Term>();
+
+  /** With `calls`, applications of defined functions to the state as it is stay what they are; else they are unfolded. */
+  constructor(calls = false) {
+    this.calls = calls;
+  }
 
   /** A scalar term that reads only variables. */
   scalar(term: Term): Term {
@@ -99,17 +111,26 @@ export class Lowering {
       case "lambda":
       case "write":
         throw new InternalDefect(`${term.op} is not a scalar`);
-      default: {
-        let changed = false;
-        const args: Term[] = [];
-        for (const arg of term.args) {
-          const lowered = this.scalar(arg);
-          if (lowered !== arg) changed = true;
-          args.push(lowered);
-        }
-        return changed ? t.rebuild(term, args) : term;
+      case "apply": {
+        const definition = definitionOf(term.name);
+        if (definition === undefined) return this.inside(term);
+        if (this.calls && isCallable(term, definition)) return this.inside(term);
+        return this.scalar(unfold(term) ?? term);
       }
+      default:
+        return this.inside(term);
     }
+  }
+
+  private inside(term: Term): Term {
+    let changed = false;
+    const args: Term[] = [];
+    for (const arg of term.args) {
+      const lowered = this.scalar(arg);
+      if (lowered !== arg) changed = true;
+      args.push(lowered);
+    }
+    return changed ? t.rebuild(term, args) : term;
   }
 
   /** The element of `file` at an already lowered index. */
@@ -306,9 +327,10 @@ export class Lowering {
   /** What turns the memory variable that `value` starts from into it. */
   memoryWrites(value: Term): readonly MemoryWrite[] {
     const out: MemoryWrite[] = [];
-    this.walk(this.memoryBase(value), value, t.TRUE, (write, condition) => {
+    this.walk(this.memoryBase(value), value, t.TRUE, (write, around) => {
       const address = this.scalar(argument(write, 1));
-      const stored = this.scalar(argument(write, 2));
+      const { condition, value: chosen } = this.chosen(write, around);
+      const stored = this.scalar(chosen);
       for (const { at, bytes } of pieces(write.bytes)) {
         out.push({
           condition,
@@ -319,6 +341,21 @@ export class Lowering {
       }
     });
     return out;
+  }
+
+  /** A write that leaves what is there unless a condition holds is one under that condition. */
+  private chosen(write: Term, around: Term): { readonly condition: Term; readonly value: Term } {
+    const kept = t.load(argument(write, 0), argument(write, 1), write.bytes);
+    let condition = around;
+    let value = argument(write, 2);
+    while (value.op === "ite") {
+      const [choice, taken, otherwise] = [argument(value, 0), argument(value, 1), argument(value, 2)];
+      if (taken !== kept && otherwise !== kept) break;
+      const test = this.scalar(choice);
+      condition = t.and(condition, otherwise === kept ? test : t.not(test));
+      value = otherwise === kept ? taken : otherwise;
+    }
+    return { condition, value };
   }
 
   /** The stores or writes between `base` and `value`, first ones first, with the condition under which each happens. */

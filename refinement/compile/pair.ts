@@ -10,7 +10,7 @@ import { CompiledModule, type Instance } from "./instance.js";
 import { emitInterpreter, type Interpreter, STATUS } from "./interpreter.js";
 import { Layout, StateLayout } from "./layout.js";
 import { Lowering } from "./lower.js";
-import { prepareInterpreter, resetCache } from "./simulator.js";
+import { prepareInterpreter, resetInterpreter } from "./simulator.js";
 import { Support } from "./support.js";
 import { Unsupported } from "./unsupported.js";
 
@@ -146,7 +146,9 @@ export class PairLockstep {
         this.instance.write(place, value);
       }
     }
-    for (const { cache } of this.interpreters) if (cache !== undefined) resetCache(this.instance, cache);
+    const [first, second] = this.interpreters;
+    resetInterpreter(this.instance, first, "left.");
+    resetInterpreter(this.instance, second, "right.");
     for (const log of this.logs) this.instance.arena.view().setInt32(log.address, 0, true);
   }
 

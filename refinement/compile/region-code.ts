@@ -7,6 +7,7 @@ import type { Effect, Machine } from "../machine.js";
 import type { Term } from "../terms/term.js";
 import { type EffectContext, emitEffect, stateBindings } from "./effects.js";
 import type { Bindings } from "./binding.js";
+import { type Block, deciding, type Flow, type Step } from "./flow.js";
 import { CompiledModule } from "./instance.js";
 import { type DecodeCache, emitRecordAddress, HANDLER, type RegionLinks, TAG } from "./interpreter.js";
 import { type FilePlace, type Layout, type MemoryPlace, SealedLayout, type StateLayout } from "./layout.js";
@@ -15,32 +16,18 @@ import { Support } from "./support.js";
 import { Unsupported } from "./unsupported.js";
 import { FunctionBuilder, type Label } from "./wasm.js";
 
-/** Where control goes after an instruction. */
-export type Flow =
-  | { readonly kind: "static"; readonly target: bigint }
-  | { readonly kind: "branch"; readonly condition: Term; readonly taken: Flow; readonly otherwise: Flow }
-  | { readonly kind: "dynamic"; readonly target: Term };
-
-/** An instruction at its place: its effect but for the program counter, constants put in. */
-export interface Step {
-  readonly pc: bigint;
-  readonly effect: Effect;
-  readonly flow: Flow;
-}
-
-export interface Block {
-  readonly pc: bigint;
-  readonly steps: readonly Step[];
-}
-
 /** What a region's code shares with the interpreter that it is linked to. */
 export interface RegionHost {
   readonly machine: Machine;
+  /** The variable that is the program counter. */
+  readonly programCounter: string;
   readonly state: StateLayout;
   readonly layout: Layout;
   readonly scratch: number;
-  readonly links: RegionLinks;
-  readonly cache: DecodeCache;
+  readonly links: Pick<RegionLinks, "handler" | "slot" | "remaining" | "stale" | "shift">;
+  readonly cache: Pick<DecodeCache, "address" | "entries" | "recordSize">;
+  /** Registers are variables, not elements of a file: scalars of up to 64 bits are kept in locals as well. */
+  readonly keepsScalars: boolean;
   /** Where the program counter is. */
   readonly pc: number;
   readonly codeMemory: MemoryPlace;
@@ -90,7 +77,16 @@ function contextOf(
   code: FunctionBuilder,
   elements: Elements,
   invalidate: { readonly index: number },
+  effect: Effect,
 ): EffectContext {
+  const kept = new Map<Term, { readonly name: string; readonly address: number }>();
+  if (host.keepsScalars)
+    for (const [v, place] of host.state)
+      if (place.kind === "scalar" && place.limbs === 1 && v.type.kind === "bits" && !v.implicit)
+        kept.set(v.term, { name: v.name, address: place.address });
+  const promoted = new Map<string, number>();
+  for (const { name, address } of kept.values())
+    if (effect.assigns.has(name)) promoted.set(name, elements.write(address));
   const state = stateBindings(host.state);
   const bindings: Bindings = (term) => {
     if (term.op === "select" && term.args[0]?.op === "var") {
@@ -103,7 +99,8 @@ function contextOf(
           : undefined;
       }
     }
-    return state.get(term);
+    const scalar = kept.get(term);
+    return scalar === undefined ? state.get(term) : { kind: "local", local: elements.of(scalar.address) };
   };
   return {
     code,
@@ -111,7 +108,7 @@ function contextOf(
     lowering: new Lowering(),
     bindings,
     target: host.state,
-    promoted: new Map(),
+    promoted,
     element: (place, index) => {
       if (!isKept(place)) return undefined;
       if (index === undefined) throw new Unsupported("store", "an element chosen at run time");
@@ -121,18 +118,6 @@ function contextOf(
     invalidate: (place) => (place === host.codeMemory ? invalidate : undefined),
     log: () => undefined,
   };
-}
-
-/** The terms that decide a flow, in the order in which `emitFlow` meets them. */
-function deciding(flow: Flow): readonly Term[] {
-  switch (flow.kind) {
-    case "static":
-      return [];
-    case "dynamic":
-      return [flow.target];
-    case "branch":
-      return [flow.condition, ...deciding(flow.taken), ...deciding(flow.otherwise)];
-  }
 }
 
 function supportOf(host: RegionHost): { readonly support: Support; readonly invalidate: { readonly index: number } } {
@@ -146,13 +131,11 @@ function writesMemory(step: Step): boolean {
 
 /** Whether the instruction can be part of a region. */
 export function isCompilable(host: RegionHost, step: Step): boolean {
-  if (writesMemory(step) && step.flow.kind !== "static") return false;
-  if (step.effect.assigns.has("trap") || step.effect.assigns.has(host.machine.instructionSet?.programCounter ?? ""))
-    return false;
+  if (step.effect.assigns.has("trap") || step.effect.assigns.has(host.programCounter)) return false;
   const { support, invalidate } = supportOf(host);
   const trial = new FunctionBuilder(0, { parameters: [], results: [] });
   try {
-    const context = contextOf(host, support, trial, new Elements(() => trial.local("i64")), invalidate);
+    const context = contextOf(host, support, trial, new Elements(() => trial.local("i64")), invalidate, step.effect);
     emitEffect(context, host.machine, step.effect, () => trial.emit("return"), deciding(step.flow));
     return true;
   } catch (error) {
@@ -278,7 +261,7 @@ class RegionEmitter {
       block.steps.forEach((step, k) => {
         const left = count - k - 1;
         code.scoped(() => {
-          const context = contextOf(this.host, this.support, code, this.elements, this.invalidate);
+          const context = contextOf(this.host, this.support, code, this.elements, this.invalidate, step.effect);
           const answers = emitEffect(
             context,
             this.host.machine,
@@ -290,11 +273,10 @@ class RegionEmitter {
             },
             deciding(step.flow),
           );
-          if (writesMemory(step) && step.flow.kind === "static") {
-            const { target } = step.flow;
+          if (writesMemory(step)) {
             code.i32(0);
             code.memory("i32.load", this.host.links.stale);
-            code.if(() => this.leave(exit, target, left));
+            code.if(() => this.emitExit(step.flow, [...answers], exit, left));
           }
           if (left === 0) this.emitFlow(step.flow, [...answers], { number, labels, exit, again, self });
         });
@@ -341,6 +323,27 @@ class RegionEmitter {
       code.set(this.next);
       code.br(again);
     });
+  }
+
+  /** Leaves the region for wherever the flow leads. */
+  private emitExit(flow: Flow, answers: number[], exit: Label, undone: number): void {
+    const { code } = this;
+    switch (flow.kind) {
+      case "static":
+        this.leave(exit, flow.target, undone);
+        return;
+      case "dynamic":
+        code.get(answers.shift() ?? 0);
+        code.set(this.pc);
+        code.br(exit);
+        return;
+      case "branch": {
+        code.get(answers.shift() ?? 0);
+        const otherwise = answers.splice(deciding(flow.taken).length);
+        code.if(() => this.emitExit(flow.taken, answers, exit, undone));
+        this.emitExit(flow.otherwise, otherwise, exit, undone);
+      }
+    }
   }
 
   private emitFlow(

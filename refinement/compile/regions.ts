@@ -3,16 +3,17 @@
  * and again, the instructions around are gathered along their jumps and compiled as a region, which the interpreter enters
  * through its records of predecoded instructions. Stores to a region's code discard it.
  */
-import { decode } from "../assembly/index.js";
+import { decode, longestLength, wordFrom } from "../assembly/index.js";
 import { InternalDefect } from "../errors.js";
-import type { Effect, Instruction, InstructionSet } from "../machine.js";
+import type { Instruction, InstructionSet } from "../machine.js";
 import * as t from "../terms/build.js";
 import { Substitution } from "../terms/substitute.js";
 import type { Term } from "../terms/term.js";
 import type { Instance } from "./instance.js";
 import { type DecodeCache, HANDLER, type RegionLinks, TAG } from "./interpreter.js";
 import type { PagedMemory } from "./paged.js";
-import { type Block, compileRegion, type Flow, isCompilable, type RegionHost, type Step } from "./region-code.js";
+import { type Block, constantOf, flowOf, gather, type Step } from "./flow.js";
+import { compileRegion, isCompilable, type RegionHost } from "./region-code.js";
 
 /** Instructions in a region, at most. */
 const MOST_STEPS = 400;
@@ -29,8 +30,13 @@ interface Region {
   readonly slot: number;
 }
 
+interface InterpreterHost extends RegionHost {
+  readonly links: RegionLinks;
+  readonly cache: DecodeCache;
+}
+
 export class Regions {
-  private readonly host: RegionHost;
+  private readonly host: InterpreterHost;
   private readonly instance: Instance;
   private readonly isa: InstructionSet;
   private readonly cache: DecodeCache;
@@ -44,7 +50,7 @@ export class Regions {
   private readonly freeSlots: number[] = [];
   private discarded = 0;
 
-  constructor(host: RegionHost, instance: Instance, isa: InstructionSet, pc: Term) {
+  constructor(host: InterpreterHost, instance: Instance, isa: InstructionSet, pc: Term) {
     this.host = host;
     this.instance = instance;
     this.isa = isa;
@@ -141,7 +147,7 @@ export class Regions {
 
   /** `bytes` bytes from `address` are being written, by a store that may itself stand in a region. */
   private written(address: bigint, bytes: number): void {
-    const length = BigInt(this.isa.word.bytes);
+    const length = BigInt(longestLength(this.isa));
     const end = address + BigInt(bytes);
     const hit = this.regions.filter((r) => {
       for (let at = address - length + 1n; at < end; at++) if (r.addresses.has(at)) return true;
@@ -174,8 +180,9 @@ export class Regions {
     let [low, high] = [(1n << 64n) - 1n, 0n];
     for (const region of this.regions) {
       for (const pc of region.addresses) {
+        const end = pc + BigInt(longestLength(this.isa));
         if (pc < low) low = pc;
-        if (pc + BigInt(this.isa.word.bytes) > high) high = pc + BigInt(this.isa.word.bytes);
+        if (end > high) high = end;
       }
     }
     const view = this.instance.arena.view();
@@ -188,41 +195,12 @@ export class Regions {
   /** Instructions reached from `start` by known jumps, nearest first, cut into blocks by address. */
   private gather(start: bigint): { readonly blocks: readonly Block[]; readonly addresses: ReadonlySet<bigint> } {
     const saved = this.readPc();
-    const steps = new Map<bigint, Step>();
-    const leaders = new Set([start]);
-    const seen = new Set([start]);
-    const queue = [start];
-    const reach = (pc: bigint): void => {
-      if (seen.has(pc)) return;
-      seen.add(pc);
-      queue.push(pc);
-    };
-    for (let pc = queue.shift(); pc !== undefined && steps.size < MOST_STEPS; pc = queue.shift()) {
+    const gathered = gather(start, MOST_STEPS, (pc) => {
       const step = this.stepAt(pc);
-      if (step === undefined || !isCompilable(this.host, step)) continue;
-      steps.set(pc, step);
-      const next = pc + BigInt(this.isa.length);
-      const targets = targetsOf(step.flow);
-      if (targets.length === 1 && targets[0] === next && !step.effect.raises.some((r) => r.condition === t.TRUE)) {
-        // Straight on: keep to the path before looking aside.
-        if (!seen.has(next)) {
-          seen.add(next);
-          queue.unshift(next);
-        }
-        continue;
-      }
-      // What follows a jump is where a call returns to.
-      for (const target of [...targets, next]) {
-        leaders.add(target);
-        reach(target);
-      }
-    }
+      return step !== undefined && isCompilable(this.host, step) ? step : undefined;
+    });
     this.writePc(saved);
-    const blocks = [...leaders]
-      .filter((pc) => steps.has(pc))
-      .sort((a, b) => (a < b ? -1 : 1))
-      .map((pc) => ({ pc, steps: [...straight(pc, steps, leaders)] }));
-    return { blocks, addresses: new Set(steps.keys()) };
+    return { blocks: gathered.blocks, addresses: new Set(gathered.steps.keys()) };
   }
 
   /** The instruction at `pc`, by the interpreter's own decoder; undefined where it may not be fetched, or is none. */
@@ -232,15 +210,15 @@ export class Regions {
     const handler = Number(this.decodeAt(BigInt.asIntN(64, pc), spare));
     const instruction = this.handlers[handler];
     if (instruction === undefined || instruction.choices.length > 0) return undefined;
-    const fields = decode(this.host.machine, this.memory.read(pc, this.isa.word.bytes));
+    const fields = decode(this.host.machine, wordFrom(this.isa, this.memory.read(pc, longestLength(this.isa))));
     if (fields === undefined || fields.instruction !== instruction) return undefined;
     const constants = new Map<Term, Term>([[this.pcTerm, constantOf(this.pcTerm, pc)]]);
     for (const field of instruction.encoding.fields)
       constants.set(field.term, constantOf(field.term, fields.fields.get(field.name) ?? 0n));
-    return this.specialize(pc, instruction.effect, new Substitution(constants));
+    return this.specialize(pc, instruction, new Substitution(constants));
   }
 
-  private specialize(pc: bigint, effect: Effect, constants: Substitution): Step | undefined {
+  private specialize(pc: bigint, { effect, encoding }: Instruction, constants: Substitution): Step | undefined {
     const assigns = new Map<string, Term>();
     for (const [name, value] of effect.assigns) assigns.set(name, constants.apply(value));
     const to = assigns.get(this.isa.programCounter);
@@ -254,7 +232,7 @@ export class Regions {
       }))
       .filter((r) => r.condition !== t.FALSE);
     const flow = to === undefined ? { kind: "static" as const, target: pc } : flowOf(to);
-    return { pc, effect: { raises, assigns }, flow };
+    return { pc, length: encoding.length, effect: { raises, assigns }, flow };
   }
 
   /** Leaves out what only writes the constant into an element that always holds it, as x[0] of RISC-V. */
@@ -267,57 +245,4 @@ export class Regions {
       if (v.fixed.get(Number(index.value)) === element.value) assigns.delete(v.name);
     }
   }
-}
-
-/** Conditions that one instruction's target may depend on. */
-const MOST_BRANCHES = 4;
-
-function constantOf(term: Term, value: bigint): Term {
-  return term.sort.kind === "bits" ? t.constant(term.sort.width, value) : t.bool(value !== 0n);
-}
-
-function* straight(from: bigint, steps: ReadonlyMap<bigint, Step>, leaders: ReadonlySet<bigint>): Generator<Step> {
-  for (let step = steps.get(from); step !== undefined; ) {
-    yield step;
-    const [target, ...others] = targetsOf(step.flow);
-    if (target === undefined || others.length > 0 || leaders.has(target) || step.flow.kind !== "static") return;
-    step = steps.get(target);
-  }
-}
-
-function targetsOf(flow: Flow): readonly bigint[] {
-  switch (flow.kind) {
-    case "static":
-      return [flow.target];
-    case "dynamic":
-      return [];
-    case "branch":
-      return [...targetsOf(flow.taken), ...targetsOf(flow.otherwise)];
-  }
-}
-
-/** A program counter's new value as jumps: choices between constants, wherever in the term they are made. */
-function flowOf(target: Term, depth = 0): Flow {
-  if (target.op === "const") return { kind: "static", target: target.value };
-  if (depth < MOST_BRANCHES) {
-    const choice = onlyChoice(target);
-    if (choice !== undefined) {
-      const [condition, a, b] = choice.args;
-      if (condition !== undefined && a !== undefined && b !== undefined) {
-        const taken = flowOf(new Substitution(new Map([[choice, a]])).apply(target), depth + 1);
-        const otherwise = flowOf(new Substitution(new Map([[choice, b]])).apply(target), depth + 1);
-        if (taken.kind !== "dynamic" && otherwise.kind !== "dynamic")
-          return { kind: "branch", condition, taken, otherwise };
-      }
-    }
-  }
-  return { kind: "dynamic", target };
-}
-
-/** The one choice that a term of constants depends on. */
-function onlyChoice(term: Term): Term | undefined {
-  if (term.op === "ite") return term;
-  const open = term.args.filter((arg) => arg.op !== "const");
-  const [arg, ...others] = open;
-  return arg === undefined || others.length > 0 || arg.sort.kind !== "bits" ? undefined : onlyChoice(arg);
 }

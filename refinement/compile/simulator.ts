@@ -2,6 +2,7 @@
  * A machine at speed: its own steps (`execute/concrete.ts` is the reference) compiled to WebAssembly. The code is compiled
  * once for a machine; every simulator has a linear memory of its own.
  */
+import { codeVariables } from "../assembly/index.js";
 import { InternalDefect } from "../errors.js";
 import { type Machine, variable } from "../machine.js";
 import type { State } from "../execute/state.js";
@@ -68,8 +69,14 @@ export function reasonOf(status: number): Reason {
   }
 }
 
+/** Forgets everything that an interpreter remembers of a state: the state is about to be another, or is already. */
+export function resetInterpreter(instance: Instance, { cache }: Interpreter, prefix = ""): void {
+  if (cache !== undefined) resetCache(instance, cache);
+  instance.function(`${prefix}forget`)();
+}
+
 /** Empties the records of predecoded instructions. */
-export function resetCache(instance: Instance, cache: DecodeCache): void {
+function resetCache(instance: Instance, cache: DecodeCache): void {
   const view = instance.arena.view();
   const count = view.getUint32(cache.list, true);
   if (count > LISTED) {
@@ -87,6 +94,7 @@ export function resetCache(instance: Instance, cache: DecodeCache): void {
 /** Readies a fresh instance for an interpreter. */
 export function prepareInterpreter(instance: Instance, interpreter: Interpreter, prefix = ""): void {
   const { cache, codeMemory, invalidate } = interpreter;
+  instance.function(`${prefix}forget`)();
   if (cache === undefined) return;
   instance.arena.bytes().fill(0xff, cache.address, cache.address + (cache.entries + 1) * cache.recordSize);
   if (codeMemory === undefined || invalidate === undefined) return;
@@ -98,10 +106,14 @@ export function prepareInterpreter(instance: Instance, interpreter: Interpreter,
 
 export class Simulator {
   readonly machine: Machine;
+  /** What instructions are fetched from. */
+  private readonly code: ReadonlySet<string>;
   private readonly instance: Instance;
   private readonly layout: StateLayout;
   private readonly interpreter: Interpreter;
   private readonly call: WebAssembly.ExportedFunction;
+  /** Forgets what depends on the state, which is about to be changed from outside. */
+  private readonly forget: WebAssembly.ExportedFunction;
   private readonly regions: Regions | undefined;
   private warmUp = WARM_UP;
   private calls = 0;
@@ -110,11 +122,14 @@ export class Simulator {
   /** Throws `Unsupported` for a machine that cannot be compiled. The state is all zero, all memory accessible. */
   constructor(machine: Machine) {
     this.machine = machine;
+    const isa = machine.instructionSet;
+    this.code = new Set(isa === undefined ? [] : codeVariables(isa).map((v) => v.name));
     const { module, layout, scratch, state, interpreter } = compile(machine);
     this.instance = module.instantiate();
     this.layout = state;
     this.interpreter = interpreter;
     this.call = this.instance.function("run");
+    this.forget = this.instance.function("forget");
     prepareInterpreter(this.instance, interpreter);
     this.regions = regionsOf(machine, { layout, scratch, state }, interpreter, this.instance);
     for (const [v, place] of state) {
@@ -144,7 +159,8 @@ export class Simulator {
   write(name: string, value: Value): void {
     const place = this.place(name);
     this.instance.write(place, value);
-    if (name === this.machine.instructionSet?.word.args[0]?.name) this.flush();
+    this.forget();
+    if (this.code.has(name)) this.flush();
   }
 
   /** A scalar, unsigned. */
@@ -162,6 +178,7 @@ export class Simulator {
   /** Not for files that instructions are fetched from: `write` those whole. */
   setElement(name: string, index: number, value: bigint): void {
     this.instance.writeElement(this.filePlace(name, index), index, value);
+    this.forget();
   }
 
   /** A byte memory, for reading and writing in place. */
@@ -236,8 +253,7 @@ export class Simulator {
 
   /** Forgets all predecoded instructions. */
   private flush(): void {
-    const { cache } = this.interpreter;
-    if (cache !== undefined) resetCache(this.instance, cache);
+    resetInterpreter(this.instance, this.interpreter);
     this.regions?.reset();
     this.warmUp = WARM_UP;
   }
@@ -270,7 +286,18 @@ function regionsOf(
     return undefined;
   const place = state.of(pc.name);
   if (place.kind !== "scalar") return undefined;
-  const host = { machine, state, layout, scratch, links, cache, pc: place.address, codeMemory };
+  const host = {
+    machine,
+    programCounter: pc.name,
+    state,
+    layout,
+    scratch,
+    links,
+    cache,
+    keepsScalars: false,
+    pc: place.address,
+    codeMemory,
+  };
   return new Regions(host, instance, isa, pc.term);
 }
 

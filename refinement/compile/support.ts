@@ -25,6 +25,11 @@ export interface Imports {
   readonly external: Callee;
 }
 
+/** Gives the function that a defined function's name stands for. */
+export interface Definer {
+  callee(name: string): Callee;
+}
+
 const SCRATCH_LIMBS = 128;
 
 export class Support {
@@ -36,6 +41,8 @@ export class Support {
   /** Where their arguments and results pass. */
   readonly scratch: number;
   readonly scratchLimbs = SCRATCH_LIMBS;
+  /** Where defined functions are called rather than unfolded. */
+  defined: Definer | undefined;
   private highMultiply: FunctionBuilder | undefined;
 
   /** `scratch` is another module's area, where that one's memory is shared. */

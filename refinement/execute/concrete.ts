@@ -5,7 +5,15 @@
  * Arguments are values of a transition's parameters and choices by their own names; what is not named is zero.
  */
 import { InternalDefect, unreachable } from "../errors.js";
-import type { Effect, Machine, Parameter, StateVariable, TrapDeclaration, Transition } from "../machine.js";
+import type {
+  Effect,
+  InstructionSet,
+  Machine,
+  Parameter,
+  StateVariable,
+  TrapDeclaration,
+  Transition,
+} from "../machine.js";
 import { type Environment, Evaluator } from "../terms/evaluate.js";
 import { FileValue, MemoryValue, type Value } from "../terms/value.js";
 import type { State } from "./state.js";
@@ -99,6 +107,12 @@ export function stepAny(
   const transition = enabledTransitions(machine, state)[0];
   if (transition === undefined) return undefined;
   return { transition, state: fire(machine, transition, state, choices) };
+}
+
+/** The word that the program counter points at, undefined where it may not be fetched. */
+export function fetchedWord(isa: InstructionSet, state: State): bigint | undefined {
+  const at = new Evaluator(environment(state));
+  return at.holds(isa.fetchable) ? at.number(isa.word) : undefined;
 }
 
 function candidates(machine: Machine, at: Evaluator): readonly Transition[] {

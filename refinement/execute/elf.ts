@@ -23,11 +23,15 @@ export interface Elf {
   readonly flags: number;
   readonly entry: bigint;
   readonly segments: readonly Segment[];
+  /** Where the program headers are in memory, if a segment holds them: the bytes of one, and how many there are. */
+  readonly headers: { readonly address: bigint; readonly size: number; readonly count: number } | undefined;
   /** Addresses by name; empty in a stripped file. */
   readonly symbols: ReadonlyMap<string, bigint>;
 }
 
 export const EM_RISCV = 243;
+export const EM_X86_64 = 62;
+export const EM_BPF = 247;
 /** `e_flags` of RISC-V: the program contains 16-bit instructions. */
 export const EF_RISCV_RVC = 1;
 
@@ -55,7 +59,7 @@ const SHT_SYMTAB = 2;
 const MOST_SEGMENTS = 1024;
 
 /** Reads fields, refusing to read past the end. */
-class Reader {
+export class ElfReader {
   readonly bytes: Uint8Array;
   readonly file: string;
   private readonly view: DataView;
@@ -113,7 +117,7 @@ const LAYOUTS = {
 
 /** Reads an executable. `file` is its name in error messages. Throws `UserError` for whatever is not one. */
 export function readElf(bytes: Uint8Array, file: string): Elf {
-  const reader = new Reader(bytes, file);
+  const reader = new ElfReader(bytes, file);
   if (bytes.length < 4 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
     throw elfError(
       file,
@@ -145,6 +149,8 @@ export function readElf(bytes: Uint8Array, file: string): Elf {
   const table = reader.slice(field(header.phoff, word), BigInt(count * entrySize), "the program header table");
   const start = table.byteOffset - bytes.byteOffset;
   const segments: Segment[] = [];
+  const tableAt = field(header.phoff, word);
+  let tableAddress: bigint | undefined;
   for (let i = 0; i < count; i++) {
     const at = start + i * entrySize;
     const read = (offset: number, size: 4 | 8): bigint => reader.number(at + offset, size, `program header ${i}`);
@@ -164,6 +170,9 @@ export function readElf(bytes: Uint8Array, file: string): Elf {
       );
     }
     const data = reader.slice(read(program.offset, word), filesz, `segment ${i}`);
+    const offset = read(program.offset, word);
+    if (tableAt >= offset && tableAt + BigInt(table.length) <= offset + filesz)
+      tableAddress = address + tableAt - offset;
     segments.push({
       address,
       data,
@@ -181,6 +190,7 @@ export function readElf(bytes: Uint8Array, file: string): Elf {
     flags: Number(field(header.flags, 4)),
     entry: field(header.entry, word),
     segments,
+    headers: tableAddress === undefined ? undefined : { address: tableAddress, size: entrySize, count },
     symbols: readSymbols(reader, bits),
   };
 }
@@ -197,7 +207,7 @@ function checkOverlap(segments: readonly Segment[], file: string): void {
 }
 
 /** Symbols are for convenience: a section table that cannot be read is as none. */
-function readSymbols(reader: Reader, bits: 32 | 64): ReadonlyMap<string, bigint> {
+function readSymbols(reader: ElfReader, bits: 32 | 64): ReadonlyMap<string, bigint> {
   const { word, header, section, symbol } = LAYOUTS[bits];
   const symbols = new Map<string, bigint>();
   try {
@@ -213,7 +223,7 @@ function readSymbols(reader: Reader, bits: 32 | 64): ReadonlyMap<string, bigint>
     for (let i = 0; i < count; i++) {
       if (Number(of(i, 4, 4)) !== SHT_SYMTAB) continue;
       const names = contents(Number(of(i, section.link, 4)));
-      const table = new Reader(contents(i), reader.file);
+      const table = new ElfReader(contents(i), reader.file);
       for (let at = 0; at + symbol.size <= table.bytes.length; at += symbol.size) {
         const name = text(names, Number(table.number(at, 4, "a symbol")));
         if (name !== "") symbols.set(name, table.number(at + symbol.value, word, "a symbol"));
@@ -225,7 +235,8 @@ function readSymbols(reader: Reader, bits: 32 | 64): ReadonlyMap<string, bigint>
   return symbols;
 }
 
-function text(names: Uint8Array, at: number): string {
+/** A name in a string table. */
+export function text(names: Uint8Array, at: number): string {
   let end = at;
   while (end < names.length && names[end] !== 0) end++;
   return String.fromCharCode(...names.subarray(at, Math.min(end, at + 200)));

@@ -46,6 +46,8 @@ export interface Exploration {
 export interface ExploreOptions {
   /** States, and initial states tried. */
   readonly limit: number;
+  /** States looked at after the first violation: what follows from a mistake can be far more than what is right. */
+  readonly aftermath: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (states: number, waiting: number) => void;
 }
@@ -118,16 +120,19 @@ class Explorer {
   }
 
   async run(): Promise<Exploration> {
-    let at = 0;
-    for (; at < this.visits.length; at++) {
+    let end = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < this.visits.length; at++) {
       if (this.visits.length > this.options.limit)
         return this.result("states", `more than ${this.options.limit} states`);
+      if (at >= end)
+        return this.result("states", `ended ${this.options.aftermath} states after the first counterexample`);
       if (at % PROGRESS_EVERY === 0) {
         this.options.onProgress?.(at, this.visits.length - at);
         await new Promise((resolve) => setImmediate(resolve));
         if (this.options.signal?.aborted === true) return this.result("interrupted", `interrupted after ${at} states`);
       }
       this.expand(at);
+      if (this.trails.size > 0) end = Math.min(end, at + 1 + this.options.aftermath);
     }
     return this.result(undefined, "");
   }

@@ -1,6 +1,6 @@
 /**
- * The few Linux system calls that a freestanding RISC-V program needs (riscv psABI: number in a7, arguments in a0 … a5,
- * result or negated error in a0). Everything else answers ENOSYS.
+ * The few Linux system calls that a freestanding program needs, whatever the architecture's convention for them is. Everything else
+ * answers ENOSYS.
  */
 import type { PagedMemory } from "../compile/paged.js";
 import type { Simulator } from "../compile/simulator.js";
@@ -9,8 +9,46 @@ import type { Permissions } from "../terms/value.js";
 const PAGE = 4096n;
 const ERROR = { badFile: 9, noMemory: 12, fault: 14, invalid: 22, notTerminal: 25, noSystemCall: 38 } as const;
 
-/** `include/uapi/asm-generic/unistd.h` */
-const CALL = { ioctl: 29, read: 63, write: 64, exit: 93, exitGroup: 94, brk: 214, munmap: 215, mmap: 222 } as const;
+export type SystemCall = "ioctl" | "read" | "write" | "writev" | "exit" | "brk" | "mmap" | "munmap";
+
+/** How a program of some architecture asks the system for something. */
+export interface Convention {
+  /** Bits of a register. */
+  readonly width: number;
+  readonly calls: ReadonlyMap<number, SystemCall>;
+  number(): number;
+  argument(index: number): bigint;
+  /** A result, or an error negated. */
+  answer(value: bigint): void;
+  /** What no other architecture has; the answer, or undefined for a call that it does not serve either. */
+  serve?(number: number): bigint | undefined;
+}
+
+/**
+ * RISC-V (psABI): number in a7, arguments in a0 … a5, result in a0; numbers of `include/uapi/asm-generic/unistd.h`.
+ */
+export function riscvConvention(simulator: Simulator, width: number, serve?: Convention["serve"]): Convention {
+  return {
+    ...(serve === undefined ? {} : { serve }),
+    width,
+    calls: RISCV_CALLS,
+    number: () => Number(BigInt.asUintN(32, simulator.element("x", 17))),
+    argument: (index) => simulator.element("x", 10 + index),
+    answer: (value) => simulator.setElement("x", 10, BigInt.asUintN(width, value)),
+  };
+}
+
+const RISCV_CALLS: ReadonlyMap<number, SystemCall> = new Map([
+  [29, "ioctl"],
+  [63, "read"],
+  [64, "write"],
+  [66, "writev"],
+  [93, "exit"],
+  [94, "exit"],
+  [214, "brk"],
+  [215, "munmap"],
+  [222, "mmap"],
+]);
 
 /** A range of whole pages, and what it grants. */
 export interface Region {
@@ -62,9 +100,8 @@ export interface Streams {
 
 /** A process: what the system calls change beside the machine's state. */
 export class Process {
-  private readonly simulator: Simulator;
   private readonly memory: PagedMemory;
-  private readonly width: number;
+  private readonly convention: Convention;
   private readonly streams: Streams;
   private readonly heap: Region;
   private readonly heapStart: bigint;
@@ -79,17 +116,15 @@ export class Process {
    * begins.
    */
   constructor(
-    simulator: Simulator,
-    memory: string,
-    width: number,
+    memory: PagedMemory,
+    convention: Convention,
     regions: Region[],
     heapStart: bigint,
     heapLimit: bigint,
     streams: Streams,
   ) {
-    this.simulator = simulator;
-    this.memory = simulator.memory(memory);
-    this.width = width;
+    this.memory = memory;
+    this.convention = convention;
     this.streams = streams;
     this.regions = regions;
     this.heapStart = heapStart;
@@ -104,38 +139,40 @@ export class Process {
 
   /** Carries out the call that the registers ask for. An exit code, where the process is over. */
   systemCall(): number | undefined {
-    const a = (i: number): bigint => this.simulator.element("x", 10 + i);
-    const number = Number(BigInt.asUintN(32, this.simulator.element("x", 17)));
-    switch (number) {
-      case CALL.exit:
-      case CALL.exitGroup:
+    const { convention } = this;
+    const a = (i: number): bigint => convention.argument(i);
+    const number = convention.number();
+    const call = convention.calls.get(number);
+    switch (call) {
+      case "exit":
         return Number(a(0) & 0xffn);
-      case CALL.write:
-        this.answer(this.write(a(0), a(1), a(2)));
+      case "write":
+        convention.answer(this.write(a(0), a(1), a(2)));
         return undefined;
-      case CALL.read:
-        this.answer(this.read(a(0), a(1), a(2)));
+      case "writev":
+        convention.answer(this.writeAll(a(0), a(1), a(2)));
         return undefined;
-      case CALL.brk:
-        this.answer(this.moveBreak(a(0)));
+      case "read":
+        convention.answer(this.read(a(0), a(1), a(2)));
         return undefined;
-      case CALL.mmap:
-        this.answer(this.map(a(0), a(1), a(3)));
+      case "brk":
+        convention.answer(this.moveBreak(a(0)));
         return undefined;
-      case CALL.munmap:
-        this.answer(0n);
+      case "mmap":
+        convention.answer(this.map(a(0), a(1), a(3)));
         return undefined;
-      case CALL.ioctl:
-        this.answer(-BigInt(ERROR.notTerminal));
+      case "munmap":
+        convention.answer(0n);
+        return undefined;
+      case "ioctl":
+        convention.answer(-BigInt(ERROR.notTerminal));
+        return undefined;
+      case undefined:
+        convention.answer(convention.serve?.(number) ?? -BigInt(ERROR.noSystemCall));
         return undefined;
       default:
-        this.answer(-BigInt(ERROR.noSystemCall));
-        return undefined;
+        return call satisfies never;
     }
-  }
-
-  private answer(value: bigint): void {
-    this.simulator.setElement("x", 10, BigInt.asUintN(this.width, value));
   }
 
   private accessible(access: "load" | "store", address: bigint, length: bigint): boolean {
@@ -151,6 +188,21 @@ export class Process {
     const bytes = Uint8Array.from({ length: Number(count) }, (_, i) => this.memory.readByte(address + BigInt(i)));
     (fd === 1n ? this.streams.stdout : this.streams.stderr)(bytes);
     return count;
+  }
+
+  /** `count` buffers, each an address and a length, one after the other. */
+  private writeAll(fd: bigint, buffers: bigint, count: bigint): bigint {
+    const word = this.convention.width / 8;
+    if (count > 1024n) return -BigInt(ERROR.invalid);
+    if (!this.accessible("load", buffers, count * BigInt(2 * word))) return -BigInt(ERROR.fault);
+    let total = 0n;
+    for (let i = 0n; i < count; i++) {
+      const at = buffers + i * BigInt(2 * word);
+      const written = this.write(fd, this.memory.read(at, word), this.memory.read(at + BigInt(word), word));
+      if (written < 0n) return total > 0n ? total : written;
+      total += written;
+    }
+    return total;
   }
 
   private read(fd: bigint, address: bigint, length: bigint): bigint {

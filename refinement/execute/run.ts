@@ -1,21 +1,29 @@
 /**
- * `commute run`: a program on a machine's simulator. An ELF file runs as a user process of Linux on RISC-V would, with the
- * few system calls that a freestanding program needs (linux.ts); bytes given in hexadecimal run on any machine with
- * instructions.
+ * `commute run`: a program on a machine's simulator. An ELF file runs as a user process of Linux on RISC-V or x86-64 (run-decoded.ts)
+ * would, with the few system calls that a freestanding program needs (linux.ts), or from reset on a machine with modes (run-bare.ts);
+ * an eBPF object runs as a program of its own (ebpf.ts); bytes given in hexadecimal run on any machine with instructions.
  *
  * Exit codes: the program's own; 0 for a trap called `halted`, with which a bare machine stops; for a trap that nobody
  * handles 128 plus the signal that Linux would send (4 illegal instruction, 5 breakpoint, 7 misaligned, 11 access fault), or
- * plus the trap's number on other machines; 152 (SIGXCPU) when `maxSteps` are done; 130 when interrupted.
+ * plus the trap's number on other machines; 132 (SIGILL) for an instruction that the decoder knows and the machine lacks; the lowest
+ * byte of what an eBPF program returns; 152 (SIGXCPU) when `maxSteps` are done; 130 when interrupted.
  */
-import { decode, disassemble } from "../assembly/index.js";
-import type { PagedMemory } from "../compile/paged.js";
+import { bytesOfWord, codeVariables, decode, disassemble, lengthOfWord } from "../assembly/index.js";
 import { type RunOutcome, Simulator } from "../compile/simulator.js";
 import { UserError } from "../errors.js";
-import { type InstructionSet, type Machine, type TrapDeclaration, variable } from "../machine.js";
+import { type InstructionSet, type Machine, variable } from "../machine.js";
+import { Evaluator } from "../terms/evaluate.js";
 import { FileValue, MemoryValue } from "../terms/value.js";
+import { type EbpfOptions, isEbpf, type LoadedEbpf, loadEbpf } from "./ebpf.js";
 import { EF_RISCV_RVC, EM_RISCV, type Elf, elfError, machineName, readElf } from "./elf.js";
-import { pageDown, pageUp, permissionsOf, Process, type Region, type Streams } from "./linux.js";
+import { type Auxiliary, bytesOfHex, imageOf, initialStack, signatureOf, STACK_SIZE } from "./image.js";
+import { pageUp, Process, riscvConvention, type Streams } from "./linux.js";
+import { type End, INTERRUPTED, outOfSteps, type RunResult, SLICE, trapText } from "./outcome.js";
+import { FixedBytes, RiscvServices } from "./linux-riscv.js";
+import { isBare, runBare } from "./run-bare.js";
 import { Tracer } from "./trace.js";
+
+export type { RunResult } from "./outcome.js";
 
 export type ProgramSource =
   /** The contents of an ELF file, and its name for error messages. */
@@ -31,35 +39,19 @@ export interface RunOptions extends Partial<Streams> {
   /** The program's arguments, its own name first. */
   readonly arguments?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-export interface RunResult {
-  readonly exitCode: number;
-  readonly reason: "exit" | "halted" | "trap" | "limit" | "interrupted";
-  /** What to tell the user, where the program did not exit by itself. */
-  readonly message: string | undefined;
-  readonly steps: number;
-  readonly seconds: number;
-  /**
-   * The memory between the symbols `begin_signature` and `end_signature`, as the RISC-V architecture tests want it: a
-   * 32-bit word a line, in hexadecimal. Throws `UserError` for a program without these symbols.
-   */
-  readonly signature: () => string;
+  /** Of an eBPF program only. */
+  readonly ebpf?: EbpfOptions | undefined;
 }
 
 export const HEX_ORIGIN = 0x10000n;
-const STACK_SIZE = 8n << 20n;
 const STACK_TOP = { 32: 0xbfff_f000n, 64: 0x3f_ffff_f000n } as const;
-/** Steps between looks at the clock and at `signal`. */
-const SLICE = 20_000_000;
 const SIGNALS: Readonly<Record<number, number>> = { 0: 7, 1: 11, 2: 4, 3: 5, 4: 7, 5: 11, 6: 7, 7: 11 };
-const INTERRUPTED = 130;
-const OUT_OF_STEPS = 152;
 
 interface Loaded {
   readonly process: Process | undefined;
   readonly elf: Elf | undefined;
   readonly file: string;
+  readonly ebpf?: LoadedEbpf;
 }
 
 /** Runs a program to its end. Throws `UserError` for a program that cannot be run on this machine. */
@@ -68,6 +60,8 @@ export async function runProgram(
   source: ProgramSource,
   options: RunOptions = {},
 ): Promise<RunResult> {
+  if (machine.decoded !== undefined) return (await import("./run-decoded.js")).runDecoded(machine, source, options);
+  if (isBare(machine)) return runBare(machine, source, options);
   const isa = machine.instructionSet;
   if (isa === undefined) throw new UserError(`${machine.name} has no instructions to run a program with`);
   const streams: Streams = {
@@ -76,8 +70,11 @@ export async function runProgram(
     stderr: options.stderr ?? ((): void => undefined),
   };
   const simulator = new Simulator(machine);
-  const loaded =
-    source.kind === "elf"
+  if (options.ebpf !== undefined && !isEbpf(machine))
+    throw new UserError(`--context, --section and --entry are for eBPF programs; ${machine.name} is another machine`);
+  const loaded = isEbpf(machine)
+    ? loadProgram(simulator, source, options.ebpf ?? {})
+    : source.kind === "elf"
       ? loadElf(
           machine,
           isa,
@@ -94,11 +91,10 @@ export async function runProgram(
     ...end,
     steps: simulator.steps,
     seconds: (performance.now() - start) / 1000,
-    signature: () => signature(simulator, loaded),
+    returned: end.reason === "exit" ? loaded.ebpf?.result() : undefined,
+    signature: () => signatureOf(simulator.memory("mem"), loaded.elf, loaded.file),
   };
 }
-
-type End = Pick<RunResult, "exitCode" | "reason" | "message">;
 
 async function execute(
   machine: Machine,
@@ -111,12 +107,8 @@ async function execute(
   const tracer = options.trace === undefined ? undefined : Tracer.of(machine, simulator);
   for (;;) {
     const left = maxSteps - simulator.steps;
-    if (left <= 0) {
-      const message = `stopped after ${simulator.steps} instructions (--max-steps), ${where(machine, isa, simulator)}`;
-      return { exitCode: OUT_OF_STEPS, reason: "limit", message };
-    }
-    if (options.signal?.aborted === true)
-      return { exitCode: INTERRUPTED, reason: "interrupted", message: "interrupted" };
+    if (left <= 0) return outOfSteps(simulator.steps, where(machine, isa, simulator));
+    if (options.signal?.aborted === true) return INTERRUPTED;
     const outcome =
       tracer === undefined || options.trace === undefined
         ? simulator.run(Math.min(left, SLICE))
@@ -164,9 +156,11 @@ function trapped(
     if (exitCode !== undefined) return { exitCode, reason: "exit", message: undefined };
     simulator.write("trap", 0n);
     simulator.write("trap.value", 0n);
-    simulator.write(isa.programCounter, simulator.scalar(isa.programCounter) + BigInt(isa.length));
+    simulator.write(isa.programCounter, after(isa, simulator));
     return undefined;
   }
+  if (trap.name === "exited" && isEbpf(machine))
+    return { exitCode: Number(simulator.element("r", 0) & 0xffn), reason: "exit", message: undefined };
   if (trap.name === "halted") return { exitCode: 0, reason: "halted", message: undefined };
   const signal = trap.cause === undefined ? undefined : SIGNALS[trap.cause];
   return {
@@ -176,40 +170,24 @@ function trapped(
   };
 }
 
-/** `load_access_fault(address: 0x0)` */
-function trapText(trap: TrapDeclaration, packed: bigint): string {
-  if (trap.parameters.length === 0) return trap.name;
-  let rest = packed;
-  const parts: string[] = [];
-  for (const p of [...trap.parameters].reverse()) {
-    const width =
-      p.type.kind === "bits"
-        ? p.type.width
-        : p.type.kind === "bool"
-          ? 1
-          : Math.max(1, Math.ceil(Math.log2(p.type.members.length)));
-    parts.unshift(`${p.name}: 0x${BigInt.asUintN(width, rest).toString(16)}`);
-    rest >>= BigInt(width);
-  }
-  return `${trap.name}(${parts.join(", ")})`;
-}
-
 /** `at pc 0x10074: 00000073 ecall` */
 function where(machine: Machine, isa: InstructionSet, simulator: Simulator): string {
   const pc = simulator.scalar(isa.programCounter);
-  const word = wordAt(isa, simulator, pc);
+  const word = wordAt(isa, simulator);
   const text = word === undefined || decode(machine, word) === undefined ? "" : ` ${disassemble(machine, word, pc)}`;
-  const digits = word?.toString(16).padStart(Math.ceil(isa.wordWidth / 4), "0");
+  const digits = word?.toString(16).padStart(2 * bytesOfWord(isa, word).length, "0");
   return `at ${isa.programCounter} 0x${pc.toString(16)}${digits === undefined ? "" : `: ${digits}${text}`}`;
 }
 
-function wordAt(isa: InstructionSet, simulator: Simulator, pc: bigint): bigint | undefined {
-  const [from] = isa.word.args;
-  if (from === undefined) return undefined;
-  if (from.sort.kind === "file") return simulator.element(from.name, Number(pc));
-  if (from.sort.kind !== "memory") return undefined;
-  const memory = simulator.memory(from.name);
-  return memory.accessible("fetch", pc, isa.word.bytes) ? memory.read(pc, isa.word.bytes) : undefined;
+/** The fetched word, as wide as it is; undefined where nothing can be fetched. */
+function wordAt(isa: InstructionSet, simulator: Simulator): bigint | undefined {
+  const at = new Evaluator({ variable: (term) => simulator.read(term.name) });
+  return at.holds(isa.fetchable) ? at.number(isa.word) : undefined;
+}
+
+/** Where the program goes on after the instruction at hand. */
+function after(isa: InstructionSet, simulator: Simulator): bigint {
+  return simulator.scalar(isa.programCounter) + BigInt(lengthOfWord(isa, wordAt(isa, simulator) ?? 0n));
 }
 
 // ---------------------------------------------------------------------------------------------------------- loading
@@ -247,73 +225,59 @@ function loadElf(
   if (elf.entry % alignment !== 0n) {
     throw elfError(file, `entry point 0x${elf.entry.toString(16)} is not a multiple of ${alignment}`);
   }
-  const inCode = elf.segments.some((s) => s.executable && elf.entry >= s.address && elf.entry < s.address + s.size);
-  if (!inCode) throw elfError(file, `entry point 0x${elf.entry.toString(16)} is in no executable segment`);
-
   const top = STACK_TOP[bits];
-  const stack: Region = { first: top - STACK_SIZE, end: top, readable: true, writable: true, executable: false };
-  const regions: Region[] = elf.segments.map((s) => ({
-    first: pageDown(s.address),
-    end: pageUp(s.address + s.size),
-    readable: s.readable,
-    writable: s.writable,
-    executable: s.executable,
-  }));
-  const last = regions.map((r) => r.end).sort((a, b) => (a < b ? 1 : -1))[0] ?? 0n;
-  if (regions.some((r) => r.first < stack.end && stack.first < r.end)) {
-    throw elfError(
-      file,
-      `a segment lies where the stack is, between 0x${stack.first.toString(16)} and 0x${top.toString(16)}`,
-    );
-  }
-  regions.push(stack);
-  const image = MemoryValue.empty(bits, permissionsOf(regions)).withPages(pagesOf(elf));
-  simulator.write("mem", image);
+  const { regions, memory, heapStart, heapLimit } = imageOf(elf, file, top, bits);
+  simulator.write("mem", memory);
   simulator.write(isa.programCounter, elf.entry);
-  simulator.setElement("x", 2, initialStack(simulator.memory("mem"), top, BigInt(bits / 8), args));
-  const heapLimit = stack.first > last ? stack.first : 1n << BigInt(bits);
-  const process = new Process(simulator, "mem", bits, regions, last, heapLimit, streams);
+  const random = new FixedBytes();
+  const auxiliary = auxiliaryOf(isa, elf, file, random);
+  simulator.setElement("x", 2, initialStack(simulator.memory("mem"), top, BigInt(bits / 8), args, auxiliary));
+  const argument = (index: number): bigint => simulator.element("x", 10 + index);
+  const services = new RiscvServices(simulator.memory("mem"), bits, file, argument, random);
+  const convention = riscvConvention(simulator, bits, (number) => services.serve(number));
+  const process = new Process(simulator.memory("mem"), convention, regions, heapStart, heapLimit, streams);
   return { process, elf, file };
 }
 
-function pagesOf(elf: Elf): Map<bigint, Uint8Array> {
-  const pages = new Map<bigint, Uint8Array>();
-  for (const segment of elf.segments) {
-    for (let done = 0; done < segment.data.length; ) {
-      const address = segment.address + BigInt(done);
-      const number = address >> 12n;
-      let page = pages.get(number);
-      if (page === undefined) {
-        page = new Uint8Array(4096);
-        pages.set(number, page);
-      }
-      const offset = Number(address & 0xfffn);
-      const part = segment.data.subarray(done, done + 4096 - offset);
-      page.set(part, offset);
-      done += part.length;
-    }
-  }
-  return pages;
+/** The auxiliary vector that Linux gives a program (include/uapi/linux/auxvec.h). */
+function auxiliaryOf(isa: InstructionSet, elf: Elf, file: string, random: FixedBytes): readonly Auxiliary[] {
+  const { headers } = elf;
+  const has = (name: string): boolean => isa.instructions.some((i) => i.name === name);
+  // AT_HWCAP has a bit for each single-letter extension.
+  const letters = [["a", "lr.w"] as const, ["c", "c.addi"] as const, ["i", "addi"] as const, ["m", "mul"] as const];
+  const hwcap = letters.reduce(
+    (bits, [letter, name]) => (has(name) ? bits | (1n << BigInt(letter.charCodeAt(0) - 97)) : bits),
+    0n,
+  );
+  const AT = { phdr: 3, phent: 4, phnum: 5, pagesz: 6, entry: 9, uid: 11, euid: 12, gid: 13, egid: 14 } as const;
+  return [
+    ...(headers === undefined
+      ? []
+      : [
+          [AT.phdr, headers.address] as const,
+          [AT.phent, BigInt(headers.size)] as const,
+          [AT.phnum, BigInt(headers.count)] as const,
+        ]),
+    [AT.pagesz, 4096n],
+    [AT.entry, elf.entry],
+    [AT.uid, 1000n],
+    [AT.euid, 1000n],
+    [AT.gid, 1000n],
+    [AT.egid, 1000n],
+    [16, hwcap], // AT_HWCAP
+    [17, 100n], // AT_CLKTCK
+    [23, 0n], // AT_SECURE
+    [25, random.next(16)], // AT_RANDOM
+    [31, new TextEncoder().encode(`${file}\0`)], // AT_EXECFN
+  ];
 }
 
-/** Arguments, empty environment and empty auxiliary vector, as the kernel leaves them. The stack pointer. */
-function initialStack(memory: PagedMemory, top: bigint, word: bigint, args: readonly string[]): bigint {
-  let at = top - 16n;
-  const addresses = args.map((text) => {
-    const bytes = new TextEncoder().encode(`${text}\0`);
-    at -= BigInt(bytes.length);
-    bytes.forEach((byte, i) => {
-      memory.writeByte(at + BigInt(i), byte);
-    });
-    return at;
-  });
-  // argc, argv, null, no environment: null, auxiliary vector: AT_NULL and its value.
-  const words = [BigInt(args.length), ...addresses, 0n, 0n, 0n, 0n];
-  const sp = ((at - word * BigInt(words.length)) / 16n) * 16n;
-  words.forEach((value, i) => {
-    memory.write(sp + word * BigInt(i), Number(word), value);
-  });
-  return sp;
+function loadProgram(simulator: Simulator, source: ProgramSource, options: EbpfOptions): Loaded {
+  const [kind, file, bytes] =
+    source.kind === "elf"
+      ? (["object", source.file, source.bytes] as const)
+      : (["bytes", "--hex", bytesOfHex(source.text)] as const);
+  return { process: undefined, elf: undefined, file, ebpf: loadEbpf(simulator, { kind, file, bytes }, options) };
 }
 
 function loadHex(
@@ -324,21 +288,8 @@ function loadHex(
   streams: Streams,
   args: readonly string[],
 ): Loaded {
-  const digits = text.replace(/\s+/g, "").replace(/^0x/i, "");
-  const bad = /[^0-9a-f]/i.exec(digits);
-  if (bad !== null)
-    throw new UserError(
-      `\`${bad[0]}\` is no hexadecimal digit; give instruction bytes in memory order, as in 93021000`,
-    );
-  if (digits === "" || digits.length % 2 !== 0) {
-    throw new UserError(
-      `${digits.length} hexadecimal digits are not whole bytes; give two for each byte, in memory order`,
-    );
-  }
-  const bytes = Uint8Array.from({ length: digits.length / 2 }, (_, i) =>
-    Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
-  );
-  const [from] = isa.word.args;
+  const bytes = bytesOfHex(text);
+  const [from] = codeVariables(isa);
   if (from?.sort.kind === "file") {
     const { count, element } = from.sort;
     const size = Math.ceil(element / 8);
@@ -369,9 +320,8 @@ function loadHex(
   const top = STACK_TOP[bits];
   simulator.setElement("x", 2, initialStack(simulator.memory("mem"), top, BigInt(bits / 8), args));
   const process = new Process(
-    simulator,
-    "mem",
-    bits,
+    simulator.memory("mem"),
+    riscvConvention(simulator, bits),
     [],
     pageUp(origin + BigInt(bytes.length)),
     top - STACK_SIZE,
@@ -388,17 +338,4 @@ function hasAbi(machine: Machine): 32 | 64 | undefined {
     return undefined;
   if (pc?.kind !== "bits" || (pc.width !== 32 && pc.width !== 64)) return undefined;
   return machine.traps.some((x) => x.name === "environment_call") ? pc.width : undefined;
-}
-
-function signature(simulator: Simulator, { elf, file }: Loaded): string {
-  const [first, end] = [elf?.symbols.get("begin_signature"), elf?.symbols.get("end_signature")];
-  if (first === undefined || end === undefined || end < first || (end - first) % 4n !== 0n || end - first > 1n << 24n) {
-    throw new UserError(
-      `${file}: --signature needs the symbols begin_signature and end_signature, whole 32-bit words apart`,
-    );
-  }
-  const memory = simulator.memory("mem");
-  const lines: string[] = [];
-  for (let at = first; at < end; at += 4n) lines.push(memory.read(at, 4).toString(16).padStart(8, "0"));
-  return lines.map((line) => `${line}\n`).join("");
 }

@@ -47,6 +47,9 @@ test("a right emulator passes: each transition of the guest and each program is 
   expect(all.map((r) => r.name)).toEqual([...guest.transitions.map((t) => `commute/${t.name}`), "lockstep/loop"]);
   expect(all.filter((r) => r.verdict.verdict !== "tested")).toEqual([]);
   expect(all.at(-1)?.verdict).toMatchObject({ cases: 3 + 40 * 6 + 1 });
+  const executed = [...(all.at(-1)?.executed?.values() ?? [])];
+  expect(executed.reduce((sum, n) => sum + n, 0)).toBe(3 + 40 * 6 + 1);
+  expect(Math.max(...executed)).toBeGreaterThanOrEqual(40);
   for (const { name, verdict } of all)
     if (name.startsWith("commute/")) expect(verdict).toMatchObject({ cases: 8, seed: 1 });
 });
@@ -164,4 +167,9 @@ test("an interrupted test keeps what is settled", async () => {
 test("a module that is no emulator is the user's mistake", async () => {
   const module = path.resolve("refinement/emulator.ts");
   await expect(testEmulator({ ...refinement("none"), module }, { cases: 1, seed: 1 })).rejects.toThrow(UserError);
+});
+
+test("an instruction that the host lacks is not validated, and says so", async () => {
+  const [result] = await results("lacks", { only: only("commute/sub") });
+  expect(result?.verdict).toEqual({ verdict: "unsupported", what: "not validated here: this host has no sub" });
 });

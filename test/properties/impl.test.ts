@@ -35,10 +35,14 @@ async function finds(name: string, fault: string): Promise<void> {
   }
 }
 
-const tiny = ["tiny-interpreter", "tiny-pipeline"];
-const faults = await Promise.all(tiny.map(async (name) => (await vm(name)).faults.map((f) => [name, f.name] as const)));
+const VMS = ["tiny-interpreter", "tiny-pipeline", "interpreter", "pipeline"];
+const faults = (
+  await Promise.all(VMS.map(async (name) => (await vm(name)).faults.map((f) => ({ ...f, vm: name }))))
+).flat();
+const named = (list: typeof faults) => list.map((f) => [f.vm, f.name] as const);
+const ofMaterialization = faults.filter((f) => f.materialization);
 
-describe.each(["tiny-interpreter", "tiny-pipeline", "interpreter", "pipeline"])("%s", (name) => {
+describe.each(VMS)("%s", (name) => {
   test("as it is, nothing is found, and everything in it is executed", async () => {
     const refinement = await vm(name);
     const results = await testRefinement(refinement, { seed: 42 });
@@ -52,14 +56,30 @@ describe.each(["tiny-interpreter", "tiny-pipeline", "interpreter", "pipeline"])(
   });
 });
 
-test.each(faults.flat())("%s with %s", async (name, fault) => finds(name, fault));
+describe("seeded faults", () => {
+  test.each(VMS)("%s has eight at least, two of them of materialization", (name) => {
+    expect(faults.filter((f) => f.vm === name).length).toBeGreaterThanOrEqual(8);
+    expect(ofMaterialization.filter((f) => f.vm === name).length).toBeGreaterThanOrEqual(2);
+  });
 
-// The rarest of the faults: an interrupt at the right moment, one pair of operands, a store into the instruction behind it.
-test.each([
-  ["interpreter", "divide-overflow"],
-  ["interpreter", "stale-straddle"],
-  ["interpreter", "unwind-four"],
-  ["pipeline", "interrupt-early"],
-  ["pipeline", "stale-fetch-from-mem"],
-  ["pipeline", "forward-oldest"],
-])("%s with %s", async (name, fault) => finds(name, fault));
+  test.each(named(faults))("%s with %s", async (name, fault) => finds(name, fault));
+
+  test("an interrupt that must come at one moment moves with the program that shrinks", async () => {
+    const all = await found(await vm("tiny-pipeline", "interrupt-early"));
+    expect(all.length).toBeGreaterThan(2);
+    for (const c of all) {
+      expect(c.guest?.code).toMatch(/^\S+$/);
+      expect(c.schedule.length).toBeLessThan(5);
+    }
+  });
+
+  test.each(named(ofMaterialization))("%s with %s: every run that nothing interrupts is right", async (name, fault) => {
+    const { host, ...rest } = await vm(name, fault);
+    const transitions = host.transitions.filter((t) => !t.name.includes("interrupt"));
+    expect(transitions.length).toBeLessThan(host.transitions.length);
+    const uninterrupted = { ...rest, environment: [], materialize: [], host: { ...host, transitions } };
+    const results = await testRefinement(uninterrupted, { seed: 42, cases: 3000 });
+    expect(results.map((r) => [r.name, r.verdict.verdict])).toEqual(results.map((r) => [r.name, "tested"]));
+    for (const [what, count] of results[0]?.coverage.guest ?? []) expect(count, what).toBeGreaterThan(0);
+  });
+});

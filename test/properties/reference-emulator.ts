@@ -26,6 +26,8 @@ export type Mistake =
   | "early"
   /** No case can be run. */
   | "no-room"
+  /** No case can be run, for the host lacks what it takes. */
+  | "lacks"
   /** Traps have the wrong value. */
   | "value";
 
@@ -61,10 +63,11 @@ class ReferenceEmulator implements Emulator {
     this.mistake = mistake;
     const cost: CaseRoom["cost"] = (state) => {
       const pc = state.get("pc");
-      if (mistake === "no-room") return "impossible";
+      if (mistake === "no-room" || mistake === "lacks") return "impossible";
       return typeof pc === "bigint" && pc % 64n === 4n ? "dear" : "cheap";
     };
-    this.room = { memory: MEMORY, code: [CODE], data: [DATA], cost };
+    const lacks = (): string | undefined => (mistake === "lacks" ? "this host has no sub" : undefined);
+    this.room = { memory: MEMORY, code: [CODE], data: [DATA], cost, lacks };
   }
 
   programs(): Promise<readonly EmulatorProgram[]> {
@@ -140,7 +143,7 @@ class ReferenceEmulator implements Emulator {
   }
 }
 
-const MISTAKES: readonly Mistake[] = ["none", "missing", "sub", "store", "early", "no-room", "value"];
+const MISTAKES: readonly Mistake[] = ["none", "missing", "sub", "store", "early", "no-room", "lacks", "value"];
 
 const factory: EmulatorFactory = (guest, options) => {
   const mistake = MISTAKES.find(

@@ -1,6 +1,6 @@
 /** The machines that the assembly tests use, loaded once, and words of them. */
 import path from "node:path";
-import { coveredBits, encode } from "../../../refinement/assembly/index.js";
+import { coveredBits, encode, isWordOf } from "../../../refinement/assembly/index.js";
 import type { Instruction, InstructionSet, Machine } from "../../../refinement/machine.js";
 import { loadMachine } from "../../../spec/notation/index.js";
 
@@ -30,6 +30,13 @@ export function randomFrom(seed: number): () => number {
 
 /** A word of the instruction with random field values, now and then all zeros or ones. */
 export function randomWord(instruction: Instruction, random: () => number): bigint {
+  for (;;) {
+    const word = anyWord(instruction, random);
+    if (isWordOf(instruction, word)) return word;
+  }
+}
+
+function anyWord(instruction: Instruction, random: () => number): bigint {
   const values = instruction.encoding.fields.map((field) => {
     const choice = random() % 8;
     const value = choice === 0 ? 0n : choice === 1 ? ~0n : (BigInt(random()) << 32n) | BigInt(random());

@@ -230,9 +230,10 @@ export function handmadeRv64(
     }));
     return {
       name: d.name,
-      encoding: { width: 32, mask: d.mask, match: d.match, fields },
+      encoding: { width: 32, length: 4, mask: d.mask, match: d.match, fields },
       assembly: undefined,
       choices: [],
+      expands: undefined,
       effect: change(d.name, d.effect(operands), operands),
       line: 1,
     };
@@ -282,10 +283,18 @@ export function handmadeRv64(
       programCounter: "pc",
       word: WORD,
       fetchable: FETCHABLE,
-      length: 4,
+      ready: t.TRUE,
       wordWidth: 32,
+      parcels: {
+        width: 32,
+        length: 4,
+        first: t.variable("fetch(word)", bits(32)),
+        instructionLength: t.constant(16, 4n),
+        lengths: [4],
+      },
       instructions,
       registerNames: new Map(),
+      spelling: new Map(),
       fieldFiles: new Map(),
     },
     digest: "",

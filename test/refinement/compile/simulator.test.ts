@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encode } from "../../../refinement/assembly/encoding.js";
+import { bytesOfWord, encode } from "../../../refinement/assembly/index.js";
 import { Simulator } from "../../../refinement/compile/simulator.js";
 import { stepAny } from "../../../refinement/execute/concrete.js";
 import type { State } from "../../../refinement/execute/state.js";
@@ -55,7 +55,7 @@ const handmade = handmadeRv64();
 const machines: readonly Machine[] = [
   handmade,
   ...(await Promise.all(
-    ["tiny/tiny", "riscv/rv32i", "riscv/rv32im", "riscv/rv64i", "riscv/rv64im"].map((name) =>
+    ["tiny/tiny", "riscv/rv32im", "riscv/rv64im", "riscv/rv32u", "riscv/rv64u"].map((name) =>
       loadMachine(`spec/${name}.yaml`),
     ),
   )),
@@ -126,7 +126,13 @@ function randomProgram(random: Random, machine: Machine): State {
   let memory = state.get("mem");
   if (typeof at !== "bigint") throw new TypeError();
   if (memory instanceof MemoryValue) {
-    for (let k = 0; k < 24; k++) memory = memory.store(at + BigInt(4 * k - 16), 4, word());
+    let end = at - 16n;
+    for (let k = 0; k < 24; k++) {
+      const isa = machine.instructionSet;
+      const bytes = isa === undefined ? new Uint8Array() : bytesOfWord(isa, word());
+      memory = memory.storeBytes(end, bytes);
+      end += BigInt(bytes.length);
+    }
     state.set("mem", memory);
   } else {
     state.set("rom", new FileValue(Array.from({ length: 16 }, word)));

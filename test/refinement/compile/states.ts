@@ -1,7 +1,8 @@
 /**
  * Random and corner states of a machine with an instruction set, the instruction to execute in place.
  */
-import { encode, representable } from "../../../refinement/assembly/encoding.js";
+import { bytesOfWord, encode, isWordOf, representable, shortestLength } from "../../../refinement/assembly/index.js";
+import { anatomyOf } from "../../../properties/anatomy.js";
 import { zeroState } from "../../../refinement/execute/concrete.js";
 import type { State } from "../../../refinement/execute/state.js";
 import type { Field, Instruction, Machine } from "../../../refinement/machine.js";
@@ -20,6 +21,13 @@ function fieldValue(random: Random, field: Field): bigint {
 
 /** Fields at random; often two or three of the same width are equal, or zero. */
 export function randomWord(random: Random, instruction: Instruction): bigint {
+  for (;;) {
+    const word = anyWord(random, instruction);
+    if (isWordOf(instruction, word)) return word;
+  }
+}
+
+function anyWord(random: Random, instruction: Instruction): bigint {
   const values = new Map<string, bigint>();
   for (const field of instruction.encoding.fields) {
     const same = [...values].find(
@@ -54,13 +62,14 @@ export function randomState(random: Random, machine: Machine, word: bigint): Sta
   const pc = machine.variables.find((v) => v.name === isa.programCounter);
   if (pc === undefined || pc.sort.kind !== "bits") throw new RangeError("no program counter");
   const pcWidth = pc.sort.width;
-  const aligned = BigInt.asUintN(pcWidth, random.corner(pcWidth) & ~3n);
+  const step = BigInt(shortestLength(isa));
+  const aligned = BigInt.asUintN(pcWidth, random.corner(pcWidth) & -step);
   const at =
-    isa.length === 1 || random.chance(8)
+    isa.parcels.length === 1 || random.chance(8)
       ? random.corner(pcWidth)
       : random.chance(2)
         ? aligned
-        : random.bits(pcWidth) & ~3n;
+        : random.bits(pcWidth) & -step;
   const near = (width: number): bigint => {
     const page = random.chance(2) ? 0x1000n * BigInt(random.below(5)) : at & ~0xfffn;
     return BigInt.asUintN(width, page + random.pick([0n, 1n, 4n, 4090n, 4093n, 4095n, 4096n, -1n, -4n, -8n]));
@@ -112,9 +121,9 @@ function randomMemory(random: Random, width: number, near: bigint, at: bigint): 
 
 function place(machine: Machine, state: Map<string, Value>, at: bigint, word: bigint): void {
   const isa = machine.instructionSet;
-  const from = isa?.word.args[0];
+  const from = isa === undefined ? undefined : anatomyOf(machine)?.place?.variable.name;
   if (isa === undefined || from === undefined) return;
-  const source = state.get(from.name);
-  if (source instanceof MemoryValue) state.set(from.name, source.store(at, isa.wordWidth / 8, word));
-  if (source instanceof FileValue) state.set(from.name, source.set(at, word));
+  const source = state.get(from);
+  if (source instanceof MemoryValue) state.set(from, source.storeBytes(at, bytesOfWord(isa, word)));
+  if (source instanceof FileValue) state.set(from, source.set(at, word));
 }

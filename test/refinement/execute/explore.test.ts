@@ -62,7 +62,7 @@ describe("exploration", () => {
   });
 
   it("visits every reachable state and nothing else", async () => {
-    const found = await explore(counter(), from(0n, 0n), { limit });
+    const found = await explore(counter(), from(0n, 0n), { limit, aftermath: limit });
     // Sixteen counts, ready or not, and the stopped state; next and carry keep what the last commit left.
     expect(found).toMatchObject({ states: 33, trails: [], incomplete: undefined });
     expect([...found.judged].sort()).toEqual([
@@ -85,17 +85,27 @@ describe("exploration", () => {
     ["enabled", "commute/commit/enabled", 34],
   ];
   it.each(shortest)("finds the shortest way to a fault in %s", async (broken, obligation, length) => {
-    const found = await explore(counter(broken), from(0n, 0n), { limit });
+    const found = await explore(counter(broken), from(0n, 0n), { limit, aftermath: limit });
     const trail = found.trails.find((t) => t.violation.obligation === obligation);
     expect(trail?.schedule.length ?? found.trails.map((t) => t.violation.obligation)).toBe(length);
   });
 
+  it("goes on for a while after a violation, for other causes", async () => {
+    const whole = await explore(counter("materialize"), from(0n, 0n), { limit, aftermath: limit });
+    expect(whole.incomplete).toBeUndefined();
+    const soon = await explore(counter("materialize"), from(0n, 0n), { limit, aftermath: 1 });
+    expect(soon.trails).toEqual(whole.trails.slice(0, 1));
+    expect(soon.incomplete).toMatchObject({ by: "states", reason: expect.stringContaining("first counterexample") });
+    const right = await explore(counter(), from(0n, 0n), { limit, aftermath: 0 });
+    expect(right.incomplete).toBeUndefined();
+  });
+
   it("says when it is not complete", async () => {
-    const few = await explore(counter(), from(0n, 0n), { limit: 10 });
+    const few = await explore(counter(), from(0n, 0n), { limit: 10, aftermath: limit });
     expect(few.incomplete?.by).toBe("states");
     const stopped = new AbortController();
     stopped.abort();
-    const none = await explore(counter(), from(0n, 0n), { limit, signal: stopped.signal });
+    const none = await explore(counter(), from(0n, 0n), { limit, aftermath: limit, signal: stopped.signal });
     expect(none.incomplete?.by).toBe("interrupted");
   });
 });
