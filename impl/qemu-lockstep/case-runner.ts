@@ -2,29 +2,47 @@
  * Talks to guest/case-runner.c, which runs inside QEMU: layouts, batches and cases in, results out. All numbers are 64-bit
  * little-endian; the records are the structs of the C source.
  */
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
 import { EnvironmentFailure, InternalDefect } from "../../refinement/errors.js";
-import { WINDOWS } from "./layout.js";
+import { CaseProcess } from "../shared/case-process.js";
+import type { Window } from "./layout.js";
 
 const MAX_WINDOWS = 16;
 const MAX_PATCHES = 4;
 const MAX_CHANGES = 4;
 export const MAX_BATCH = 256;
 
-const INPUT_WORDS = 33 + 3 * MAX_PATCHES;
-const OUTPUT_WORDS = 37 + 2 * MAX_CHANGES;
+const INPUT_WORDS = 40 + 3 * MAX_PATCHES;
+const OUTPUT_WORDS = 38 + 2 * MAX_CHANGES;
 
 export const SIGILL = 4n;
 export const SIGTRAP = 5n;
+export const SIGBUS = 7n;
 export const SIGSEGV = 11n;
 export const SIGVTALRM = 26n;
+
+/** The numbers of the C source. */
+export const DOES = { nothing: 0n, loads: 1n, stores: 2n, jumps: 4n } as const;
+export type Does = keyof typeof DOES;
+
+export interface Reservation {
+  readonly address: bigint;
+  readonly bytes: 0 | 4 | 8;
+}
 
 export interface CaseInput {
   readonly pc: bigint;
   /** x0 … x31. */
   readonly x: readonly bigint[];
   readonly word: bigint;
+  /** Bytes of the word. */
+  readonly length: 2 | 4;
+  /** What the word does with what stands at `address`; it may jump wherever it does. */
+  readonly does: Does;
+  readonly address: bigint;
+  /** A reservation that is registered beforehand, by a load-reserved of so many bytes; of 0 for none. */
+  readonly reservation: Reservation;
+  /** The reservation to look for afterwards; of 0 bytes for none. */
+  readonly probe: Reservation;
   /** Up to four, of up to 8 bytes, little-endian. */
   readonly patches: readonly { readonly address: bigint; readonly length: number; readonly value: bigint }[];
 }
@@ -38,6 +56,8 @@ export interface CaseOutput {
   readonly address: bigint;
   /** Aligned double words that the instruction changed. */
   readonly changes: readonly { readonly address: bigint; readonly value: bigint }[];
+  /** Whether there was a reservation where `probe` asked. */
+  readonly reserved: boolean;
 }
 
 /** QEMU gave up: its message and the registers that it printed. */
@@ -51,16 +71,16 @@ export type BatchResult =
   | { readonly kind: "results"; readonly outputs: readonly CaseOutput[] }
   | { readonly kind: "died"; readonly died: Died };
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
 /** One process, started when needed and again after it died. Batches are run one after the other. */
 export class CaseRunner {
   private readonly command: readonly [string, ...string[]];
+  private readonly windows: readonly Window[];
   private readonly timeoutMs: number;
-  private process: RunnerProcess | undefined;
+  private process: CaseProcess | undefined;
 
-  constructor(command: readonly [string, ...string[]], timeoutMs = 60_000) {
+  constructor(command: readonly [string, ...string[]], windows: readonly Window[], timeoutMs = 60_000) {
     this.command = command;
+    this.windows = windows;
     this.timeoutMs = timeoutMs;
   }
 
@@ -82,7 +102,7 @@ export class CaseRunner {
     careful: boolean,
     signal: AbortSignal,
   ): Promise<BatchResult | "stray"> {
-    this.process ??= new RunnerProcess(this.command);
+    this.process ??= new CaseProcess(this.command, encodeLayout(this.windows));
     const running = this.process;
     const answer = await running.exchange(
       encodeBatch(cases, careful),
@@ -103,88 +123,10 @@ export class CaseRunner {
   }
 }
 
-type Answer =
-  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  | { readonly kind: "died"; readonly complaint: string };
-
-class RunnerProcess {
-  private readonly child: Child;
-  private readonly name: string;
-  private readonly exited: Promise<void>;
-  private readonly received: Buffer[] = [];
-  private size = 0;
-  private complaint = "";
-  private wake: () => void = () => {};
-  private over = false;
-
-  constructor(command: readonly [string, ...string[]]) {
-    const [program, ...args] = command;
-    this.name = program;
-    this.child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
-    this.child.stdin.on("error", () => {}); // the process died: its exit tells why
-    this.child.stdout.on("data", (chunk: Buffer) => {
-      this.received.push(chunk);
-      this.size += chunk.length;
-      this.wake();
-    });
-    this.child.stderr.on("data", (chunk: Buffer) => {
-      if (this.complaint.length < 1 << 16) this.complaint += chunk.toString();
-    });
-    this.exited = new Promise((resolve) => {
-      const end = (): void => {
-        this.over = true;
-        this.wake();
-        resolve();
-      };
-      this.child.on("close", end);
-      this.child.on("error", (error) => {
-        this.complaint += error.message;
-        end();
-      });
-    });
-    this.child.stdin.write(encodeLayout());
-  }
-
-  /** Sends bytes and waits for as many as are expected. */
-  async exchange(request: Uint8Array, expected: number, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
-    const timer = setTimeout(() => void this.kill(`no answer within ${timeoutMs} ms`), timeoutMs);
-    const abort = (): void => void this.kill("aborted");
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      this.child.stdin.write(request);
-      while (this.size < expected && !this.over) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-      }
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", abort);
-    }
-    signal.throwIfAborted();
-    if (this.size > expected) throw new EnvironmentFailure(this.name, "the case runner answers more than it was asked");
-    if (this.size < expected) return { kind: "died", complaint: this.complaint };
-    const bytes = new Uint8Array(expected);
-    let at = 0;
-    for (const chunk of this.received.splice(0)) {
-      bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    this.size = 0;
-    return { kind: "bytes", bytes };
-  }
-
-  async kill(why = ""): Promise<void> {
-    if (!this.over) this.complaint += why;
-    this.child.kill("SIGKILL");
-    await this.exited;
-  }
-}
-
-function encodeLayout(): Uint8Array {
+function encodeLayout(windows: readonly Window[]): Uint8Array {
   const words = new BigUint64Array(1 + 4 * MAX_WINDOWS);
-  words[0] = BigInt(WINDOWS.length);
-  WINDOWS.forEach((w, i) => {
+  words[0] = BigInt(windows.length);
+  windows.forEach((w, i) => {
     const protection = 1n | (w.write ? 2n : 0n) | (w.execute ? 4n : 0n);
     words.set([w.start, w.end, w.guard, protection], 1 + 4 * i);
   });
@@ -200,9 +142,21 @@ function encodeBatch(cases: readonly CaseInput[], careful: boolean): Uint8Array 
     const at = 2 + i * INPUT_WORDS;
     words[at] = c.pc;
     for (let r = 1; r < 32; r++) words[at + r] = c.x[r] ?? 0n;
-    words[at + 32] = c.word;
+    words.set(
+      [
+        c.word,
+        BigInt(c.length),
+        DOES[c.does],
+        c.address,
+        c.reservation.address,
+        BigInt(c.reservation.bytes),
+        c.probe.address,
+        BigInt(c.probe.bytes),
+      ],
+      at + 32,
+    );
     if (c.patches.length > MAX_PATCHES) throw new InternalDefect(`a case with ${c.patches.length} patches of memory`);
-    for (const [k, p] of c.patches.entries()) words.set([p.address, BigInt(p.length), p.value], at + 33 + 3 * k);
+    for (const [k, p] of c.patches.entries()) words.set([p.address, BigInt(p.length), p.value], at + 40 + 3 * k);
   });
   return new Uint8Array(words.buffer);
 }
@@ -218,7 +172,7 @@ function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
       throw new EnvironmentFailure("case runner", `an instruction changed ${changed} double words of memory`);
     const changes: { address: bigint; value: bigint }[] = [];
     for (let k = 0; k < changed; k++) {
-      changes.push({ address: words[at + 37 + 2 * k] ?? 0n, value: words[at + 38 + 2 * k] ?? 0n });
+      changes.push({ address: words[at + 38 + 2 * k] ?? 0n, value: words[at + 39 + 2 * k] ?? 0n });
     }
     outputs.push({
       pc: words[at] ?? 0n,
@@ -226,6 +180,7 @@ function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
       signal: words[at + 32] ?? 0n,
       address: words[at + 34] ?? 0n,
       changes,
+      reserved: words[at + 37] !== 0n,
     });
   }
   return { kind: "results", outputs };
@@ -233,8 +188,8 @@ function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
 
 /** What QEMU prints when it gives up on a guest: a message, then the registers in the form of its `-d cpu` log. */
 function readDeath(complaint: string): Died {
-  const pc = /^\s*pc\s+([0-9a-f]{16})/m.exec(complaint)?.[1];
-  const x = Array.from({ length: 32 }, (_, i) => new RegExp(`\\bx${i}/\\S+\\s+([0-9a-f]{16})`).exec(complaint)?.[1]);
+  const pc = /^\s*pc\s+([0-9a-f]{8,16})/m.exec(complaint)?.[1];
+  const x = Array.from({ length: 32 }, (_, i) => new RegExp(`\\bx${i}/\\S+\\s+([0-9a-f]{8,16})`).exec(complaint)?.[1]);
   const message = complaint.split("\n").find((line) => line.trim() !== "") ?? "it ended without a word";
   if (pc === undefined || x.includes(undefined)) return { message, registers: undefined };
   return { message, registers: { pc: BigInt(`0x${pc}`), x: x.map((v) => BigInt(`0x${v ?? "0"}`)) } };

@@ -10,10 +10,10 @@ export async function readImage(file: string): Promise<Elf> {
   return readElf(await readFile(file), file);
 }
 
-export function memoryOf(image: Elf): MemoryValue {
+export function memoryOf(image: Elf, width: number): MemoryValue {
   const permits = (segment: Segment, access: Access): boolean =>
     access === "fetch" ? segment.executable : access === "store" ? segment.writable : segment.readable;
-  const empty = MemoryValue.empty(64, (access, address) =>
+  const empty = MemoryValue.empty(width, (access, address) =>
     image.segments.some((s) => address >= s.address && address < s.address + s.size && permits(s, access)),
   );
   return image.segments.reduce((memory, s) => memory.storeBytes(s.address, s.data), empty);

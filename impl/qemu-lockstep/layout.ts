@@ -1,9 +1,10 @@
 /**
- * The memory that cases run in: a few windows, apart from the case runner's own image and from QEMU's memory (guest addresses
- * are host addresses), each between guards that nothing may access. They lie where addresses turn over.
+ * The memory that cases run in: a few windows, apart from the case runner's own image and from QEMU's memory (for a 64-bit
+ * guest, guest addresses are host addresses), each between guards that nothing may access. They lie where addresses turn over.
  */
 import type { Range } from "../../refinement/emulator.js";
 import { MemoryValue } from "../../refinement/terms/value.js";
+import type { Xlen } from "./words.js";
 
 export const PAGE = 0x1000n;
 
@@ -12,6 +13,12 @@ export interface Window extends Range {
   readonly read: true;
   readonly write: boolean;
   readonly execute: boolean;
+}
+
+/** What the windows are for: code of 32-bit words, or with 16-bit ones among them. */
+export interface Purpose {
+  readonly xlen: Xlen;
+  readonly compressed: boolean;
 }
 
 /** Beyond every branch and jump of a direct distance. */
@@ -35,58 +42,90 @@ const data = (start: bigint, write: boolean): Window => ({
   execute: false,
 });
 
-export const WINDOWS: readonly Window[] = [
-  code(0x1000_0000n),
-  code(0x8000_0000n - PAGE),
-  code(0x1_0000_0000n - PAGE),
-  code(0x4000_0000_0000n - PAGE),
-  data(0x2000_0000n, true),
-  data(0x1_8000_0000n - PAGE, true),
-  data(0x2aaa_aaaa_a000n, true),
-  data(0x3000_0000n, false),
-];
+const WINDOWS: Readonly<Record<Xlen, readonly Window[]>> = {
+  64: [
+    code(0x1000_0000n),
+    code(0x8000_0000n - PAGE),
+    code(0x1_0000_0000n - PAGE),
+    code(0x4000_0000_0000n - PAGE),
+    data(0x2000_0000n, true),
+    data(0x1_8000_0000n - PAGE, true),
+    data(0x2aaa_aaaa_a000n, true),
+    data(0x3000_0000n, false),
+  ],
+  32: [
+    code(0x1000_0000n),
+    code(0x8000_0000n - PAGE),
+    code(0xa000_0000n),
+    data(0x2000_0000n, true),
+    data(0x9000_0000n - PAGE, true),
+    data(0x3000_0000n, false),
+  ],
+};
 
 /** The runner's image is linked here; its stack and QEMU's own memory lie elsewhere. */
-export const RUNNER_BASE = 0x3c_0000_0000n;
+export const RUNNER_BASE: Readonly<Record<Xlen, bigint>> = { 64: 0x3c_0000_0000n, 32: 0x3800_0000n };
 
-export function windowAt(address: bigint): Window | undefined {
-  return WINDOWS.find((w) => address >= w.start && address < w.end);
-}
+const EBREAK = [0x73, 0x00, 0x10, 0x00];
+const C_EBREAK = [0x02, 0x90, 0x02, 0x90];
 
-const EBREAKS = [0x73, 0x00, 0x10, 0x00];
+export class Layout {
+  readonly xlen: Xlen;
+  readonly windows: readonly Window[];
+  /** The windows with their contents. */
+  readonly memory: MemoryValue;
+  /** What code windows are full of, so that whatever comes after a case stops: c.ebreak, or ebreak where there is no C. */
+  private readonly stop: readonly number[];
 
-/** What a byte holds before anyone writes it: code windows are full of `ebreak`, others hold a pattern. */
-export function background(address: bigint): number {
-  const window = windowAt(address);
-  if (window === undefined) return 0;
-  if (window.execute) return EBREAKS[Number(address & 3n)] ?? 0;
-  const word = BigInt.asUintN(64, (address >> 3n) * 0x9e3779b97f4a7c15n) ^ 0x5851f42d4c957f2dn;
-  return Number((word >> (8n * (address & 7n))) & 0xffn);
-}
+  constructor({ xlen, compressed }: Purpose) {
+    this.xlen = xlen;
+    this.windows = WINDOWS[xlen];
+    this.stop = compressed ? C_EBREAK : EBREAK;
+    this.memory = this.windows.reduce(
+      (memory, w) =>
+        memory.storeBytes(
+          w.start,
+          Uint8Array.from({ length: Number(w.end - w.start) }, (_, i) => this.background(w.start + BigInt(i))),
+        ),
+      MemoryValue.empty(xlen, (access, address) => {
+        const window = this.windowAt(address);
+        if (window === undefined) return false;
+        return access === "fetch" ? window.execute : access === "store" ? window.write : true;
+      }),
+    );
+  }
 
-/** The windows with their contents. */
-export const ROOM_MEMORY = WINDOWS.reduce(
-  (memory, w) =>
-    memory.storeBytes(
-      w.start,
-      Uint8Array.from({ length: Number(w.end - w.start) }, (_, i) => background(w.start + BigInt(i))),
-    ),
-  MemoryValue.empty(64, (access, address) => {
-    const window = windowAt(address);
-    if (window === undefined) return false;
-    return access === "fetch" ? window.execute : access === "store" ? window.write : true;
-  }),
-);
+  windowAt(address: bigint): Window | undefined {
+    return this.windows.find((w) => address >= w.start && address < w.end);
+  }
 
-/**
- * Where nothing at all can be mapped: the first page, and everything beyond the 47 bits that a Linux process has.
- * An access elsewhere outside the windows' neighbourhood could touch the emulator itself.
- */
-export function isUnmappable(address: bigint): boolean {
-  return address < PAGE || address >= 1n << 47n;
-}
+  /** What a byte holds before anyone writes it: code windows are full of breakpoints, others hold a pattern. */
+  background(address: bigint): number {
+    const window = this.windowAt(address);
+    if (window === undefined) return 0;
+    if (window.execute) return this.stop[Number(address & 3n)] ?? 0;
+    const word = BigInt.asUintN(64, (address >> 3n) * 0x9e3779b97f4a7c15n) ^ 0x5851f42d4c957f2dn;
+    return Number((word >> (8n * (address & 7n))) & 0xffn);
+  }
 
-/** Inside a window or its guards, with room for the longest access. */
-export function isConfined(address: bigint): boolean {
-  return WINDOWS.some((w) => address >= w.start - w.guard && address + 8n <= w.end + w.guard);
+  /** Whether what stands at an address of a case's memory stops it. */
+  stops(memory: MemoryValue, address: bigint): boolean {
+    const bytes = this.stop === C_EBREAK ? 2 : 4;
+    if (!this.memory.accessible("fetch", address, bytes)) return true;
+    return this.stop.slice(0, bytes).every((byte, i) => memory.readByte(address + BigInt(i)) === byte);
+  }
+
+  /**
+   * Where nothing at all can be mapped: the first page, and everything beyond the 47 bits that a Linux process has.
+   * An access elsewhere outside the windows' neighbourhood could touch the emulator itself.
+   */
+  isUnmappable(address: bigint): boolean {
+    return address < PAGE || (this.xlen === 64 && address >= 1n << 47n);
+  }
+
+  /** Eight bytes from here are all in a window, in its guards or where nothing can be mapped. */
+  isConfined(address: bigint): boolean {
+    if (this.windows.some((w) => address >= w.start - w.guard && address + 8n <= w.end + w.guard)) return true;
+    return this.isUnmappable(address) && this.isUnmappable(BigInt.asUintN(this.xlen, address + 7n));
+  }
 }

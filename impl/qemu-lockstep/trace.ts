@@ -50,6 +50,8 @@ interface Shape {
   readonly length: number;
   /** Of pc, then x0 … x31. */
   readonly places: readonly number[];
+  /** Of a number: 8 or 16. */
+  readonly digits: number;
   /** The text with every number zero: what all states have in common. */
   readonly template: Buffer;
 }
@@ -58,20 +60,21 @@ interface Shape {
 function findShape(text: Buffer): Shape | undefined {
   const log = text.subarray(0, 1 << 14).toString("latin1");
   const places: number[] = [];
-  const pc = /^ *pc +([0-9a-f]{16})\n/.exec(log);
-  if (pc === null) return undefined;
-  places.push(pc[0].length - 17);
+  const pc = /^ *pc +([0-9a-f]{8}|[0-9a-f]{16})\n/.exec(log);
+  const digits = pc?.[1]?.length;
+  if (pc === null || digits === undefined) return undefined;
+  places.push(pc[0].length - digits - 1);
   for (let i = 0; i < 32; i++) {
-    const match = new RegExp(`\\bx${i}/\\S+ +([0-9a-f]{16})`).exec(log);
+    const match = new RegExp(`\\bx${i}/\\S+ +([0-9a-f]{${digits}})`).exec(log);
     if (match === null) return undefined;
-    places.push(match.index + match[0].length - 16);
+    places.push(match.index + match[0].length - digits);
   }
   const second = log.slice(places[0]).search(/^ *pc /m);
   if (second < 0) return undefined;
   const length = (places[0] ?? 0) + second;
   const template = Buffer.from(text.subarray(0, length));
-  for (const place of places) template.fill("0", place, place + 16);
-  return { length, places, template };
+  for (const place of places) template.fill("0", place, place + digits);
+  return { length, places, digits, template };
 }
 
 const halves = new Uint32Array(2 * REGISTERS);
@@ -80,8 +83,8 @@ const wholes = new BigUint64Array(halves.buffer);
 function readState(text: Buffer, at: number, shape: Shape): Snapshot {
   for (let r = 0; r < REGISTERS; r++) {
     const place = at + (shape.places[r] ?? 0);
-    halves[2 * r + 1] = readHalf(text, place);
-    halves[2 * r] = readHalf(text, place + 8);
+    halves[2 * r + 1] = shape.digits === 16 ? readHalf(text, place) : 0;
+    halves[2 * r] = readHalf(text, place + shape.digits - 8);
   }
   if (text[at + shape.length - 1] !== NEWLINE || text[at] !== shape.template[0] || !sameMarks(text, at, shape)) {
     throw new EnvironmentFailure("qemu-riscv64", `its log has an unknown form: ${text.subarray(at, at + 200)}`);
@@ -96,7 +99,8 @@ function readState(text: Buffer, at: number, shape: Shape): Snapshot {
 function sameMarks(text: Buffer, at: number, shape: Shape): boolean {
   return shape.places.every(
     (place) =>
-      text[at + place - 1] === shape.template[place - 1] && text[at + place + 16] === shape.template[place + 16],
+      text[at + place - 1] === shape.template[place - 1] &&
+      text[at + place + shape.digits] === shape.template[place + shape.digits],
   );
 }
 

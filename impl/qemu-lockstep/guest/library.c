@@ -1,13 +1,13 @@
 /* What the compiler calls for copies and fills, and the generator that the programs take their data from. */
 #include "library.h"
 
-void *memcpy(void *to, const void *from, u64 size) {
-  for (u64 i = 0; i < size; i++) ((u8 *)to)[i] = ((const u8 *)from)[i];
+void *memcpy(void *to, const void *from, ux size) {
+  for (ux i = 0; i < size; i++) ((u8 *)to)[i] = ((const u8 *)from)[i];
   return to;
 }
 
-void *memset(void *to, int byte, u64 size) {
-  for (u64 i = 0; i < size; i++) ((u8 *)to)[i] = (u8)byte;
+void *memset(void *to, int byte, ux size) {
+  for (ux i = 0; i < size; i++) ((u8 *)to)[i] = (u8)byte;
   return to;
 }
 

@@ -2,8 +2,8 @@
 #define LIBRARY_H
 #include "system.h"
 
-void *memcpy(void *to, const void *from, u64 size);
-void *memset(void *to, int byte, u64 size);
+void *memcpy(void *to, const void *from, ux size);
+void *memset(void *to, int byte, ux size);
 
 /* The next of a sequence of well-mixed numbers (SplitMix64). */
 u64 random64(u64 *state);

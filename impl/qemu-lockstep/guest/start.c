@@ -8,28 +8,37 @@ struct elf_header {
   u8 ident[16];
   u16 type, machine;
   u32 version;
-  u64 entry, program_headers, section_headers;
+  ux entry, program_headers, section_headers;
   u32 flags;
   u16 size, program_header_size, program_header_count;
 };
+#if __riscv_xlen == 64
 struct program_header {
   u32 type, flags;
-  u64 offset, address, physical, file_size, memory_size, alignment;
+  ux offset, address, physical, file_size, memory_size, alignment;
 };
+#else
+struct program_header {
+  u32 type;
+  ux offset, address, physical, file_size, memory_size;
+  u32 flags;
+  ux alignment;
+};
+#endif
 
 extern const struct elf_header __ehdr_start;
 extern int main(void);
 
 void run(void) {
   const struct elf_header *elf = &__ehdr_start;
-  const struct program_header *segment = (const struct program_header *)((u64)elf + elf->program_headers);
-  u64 status = (u64)main();
-  for (u64 i = 0; i < elf->program_header_count; i++) {
+  const struct program_header *segment = (const struct program_header *)((ux)elf + elf->program_headers);
+  ux status = (ux)main();
+  for (ux i = 0; i < elf->program_header_count; i++) {
     if (segment[i].type != 1) continue;
-    for (u64 done = 0; done < segment[i].memory_size;) {
-      i64 n = syscall3(SYS_WRITE, 1, segment[i].address + done, segment[i].memory_size - done);
+    for (ux done = 0; done < segment[i].memory_size;) {
+      ix n = syscall3(SYS_WRITE, 1, segment[i].address + done, segment[i].memory_size - done);
       if (n <= 0) syscall3(SYS_EXIT_GROUP, 99, 0, 0);
-      done += (u64)n;
+      done += (ux)n;
     }
   }
   syscall3(SYS_EXIT_GROUP, status, 0, 0);

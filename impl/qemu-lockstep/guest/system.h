@@ -1,13 +1,16 @@
-/* What a freestanding guest needs of RISC-V Linux: fixed-width types and system calls. */
+/* What a freestanding guest needs of RISC-V Linux, of 32 or 64 bits: fixed-width types and system calls. */
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
-typedef unsigned long u64;
+typedef unsigned long long u64;
 typedef int i32;
-typedef long i64;
+typedef long long i64;
+/* As wide as a register. */
+typedef unsigned long ux;
+typedef long ix;
 
 enum {
   SYS_READ = 63,
@@ -20,18 +23,18 @@ enum {
   SYS_MPROTECT = 226,
 };
 
-static inline i64 syscall6(i64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
-  register u64 a0 __asm__("a0") = a;
-  register u64 a1 __asm__("a1") = b;
-  register u64 a2 __asm__("a2") = c;
-  register u64 a3 __asm__("a3") = d;
-  register u64 a4 __asm__("a4") = e;
-  register u64 a5 __asm__("a5") = f;
-  register i64 a7 __asm__("a7") = number;
+static inline ix syscall6(ix number, ux a, ux b, ux c, ux d, ux e, ux f) {
+  register ux a0 __asm__("a0") = a;
+  register ux a1 __asm__("a1") = b;
+  register ux a2 __asm__("a2") = c;
+  register ux a3 __asm__("a3") = d;
+  register ux a4 __asm__("a4") = e;
+  register ux a5 __asm__("a5") = f;
+  register ix a7 __asm__("a7") = number;
   __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5), "r"(a7) : "memory");
-  return (i64)a0;
+  return (ix)a0;
 }
 
-static inline i64 syscall3(i64 number, u64 a, u64 b, u64 c) { return syscall6(number, a, b, c, 0, 0, 0); }
+static inline ix syscall3(ix number, ux a, ux b, ux c) { return syscall6(number, a, b, c, 0, 0, 0); }
 
 #endif

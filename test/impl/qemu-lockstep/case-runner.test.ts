@@ -2,8 +2,11 @@
 import path from "node:path";
 import { afterAll, describe, expect, type TestContext, test } from "vitest";
 import { type CaseInput, type CaseOutput, CaseRunner } from "../../../impl/qemu-lockstep/case-runner.js";
-import { RUNNER_BASE } from "../../../impl/qemu-lockstep/layout.js";
-import { compile, findProgram, processorModel } from "../../../impl/qemu-lockstep/toolchain.js";
+import { Layout, RUNNER_BASE } from "../../../impl/qemu-lockstep/layout.js";
+import { architectureFlags, compile } from "../../../impl/qemu-lockstep/toolchain.js";
+import { doing } from "../../../impl/qemu-lockstep/words.js";
+import { findProgram } from "../../../impl/shared/programs.js";
+import { extensionsOf, processorModel } from "../../../impl/shared/qemu.js";
 import { FOLDER, needQemu } from "./need-qemu.js";
 
 const runners = new Map<string, Promise<CaseRunner>>();
@@ -23,7 +26,7 @@ async function start(cpu: string): Promise<CaseRunner> {
   const [qemu, gcc] = [await findProgram("qemu-riscv64"), await findProgram("riscv64-linux-gnu-gcc")];
   if (qemu === undefined || gcc === undefined) return expect.fail("it was there a moment ago");
   const guest = path.join(FOLDER, "guest");
-  const flags = [`-Wl,-Ttext-segment=0x${RUNNER_BASE.toString(16)}`];
+  const flags = [...architectureFlags("rv64im"), `-Wl,-Ttext-segment=0x${RUNNER_BASE[64].toString(16)}`];
   const elf = await compile(
     gcc,
     "case-runner",
@@ -31,18 +34,22 @@ async function start(cpu: string): Promise<CaseRunner> {
     [path.join(guest, "system.h")],
     flags,
   );
-  return new CaseRunner([qemu, "-cpu", cpu || (await processorModel(qemu, "rv64", elf)), elf]);
+  const model = cpu || (await processorModel(qemu, "rv64", extensionsOf("rv64im"), elf)).cpu;
+  return new CaseRunner([qemu, "-cpu", model, elf], new Layout({ xlen: 64, compressed: false }).windows);
 }
 
 const X = Array.from({ length: 32 }, (_, i) => BigInt(i) * 0x1111n);
 const signal = new AbortController().signal;
 
-const input = (word: bigint, x: Readonly<Record<number, bigint>> = {}, pc = 0x10000000n): CaseInput => ({
-  pc,
-  word,
-  x: X.map((v, i) => x[i] ?? v),
-  patches: [],
-});
+const NONE = { address: 0n, bytes: 0 } as const;
+const DOES = { load: "loads", store: "stores", jump: "jumps", branch: "jumps" } as const;
+
+function input(word: bigint, x: Readonly<Record<number, bigint>> = {}, pc = 0x10000000n): CaseInput {
+  const registers = X.map((v, i) => x[i] ?? v);
+  const { kind, address = 0n } = doing(Number(word), pc, registers, 64);
+  const does = kind === "load" || kind === "store" || kind === "jump" || kind === "branch" ? DOES[kind] : "nothing";
+  return { pc, word, length: 4, x: registers, does, address, reservation: NONE, probe: NONE, patches: [] };
+}
 
 async function run(runner: CaseRunner, ...cases: CaseInput[]): Promise<readonly CaseOutput[]> {
   const result = await runner.run(cases, signal);

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { TraceReader } from "../../../impl/qemu-lockstep/trace.js";
-import { TraceProcess } from "../../../impl/qemu-lockstep/trace-process.js";
-import { compile, findProgram } from "../../../impl/qemu-lockstep/toolchain.js";
+import { compile } from "../../../impl/qemu-lockstep/toolchain.js";
+import { findProgram } from "../../../impl/shared/programs.js";
+import { QemuProcess } from "../../../impl/shared/qemu-process.js";
 import { EnvironmentFailure } from "../../../refinement/errors.js";
 import { FileValue } from "../../../refinement/terms/value.js";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -63,6 +64,9 @@ describe("the log", () => {
 });
 
 describe("a program", () => {
+  const trace = (emulator: string, elf: string): QemuProcess =>
+    new QemuProcess(emulator, ["-cpu", "rv64", "-singlestep"], "cpu,nochain", elf);
+
   async function build(assembly: string): Promise<{ elf: string; remove: () => Promise<void> }> {
     const gcc = await findProgram("riscv64-linux-gnu-gcc");
     const folder = await mkdtemp(path.join(os.tmpdir(), "commute-trace-"));
@@ -76,7 +80,7 @@ describe("a program", () => {
     await needQemu(ctx);
     const { elf, remove } = await build("addi a0, a0, 1\nj _start");
     const controller = new AbortController();
-    const run = new TraceProcess((await findProgram("qemu-riscv64")) ?? "", "rv64", elf);
+    const run = trace((await findProgram("qemu-riscv64")) ?? "", elf);
     let size = 0;
     await expect(async () => {
       for await (const chunk of run.log(controller.signal)) {
@@ -94,7 +98,7 @@ describe("a program", () => {
     const { elf, remove } = await build(
       "li a7, 64\nli a0, 1\nlla a1, _start\nli a2, 4\necall\nli a7, 94\nli a0, 3\necall",
     );
-    const run = new TraceProcess((await findProgram("qemu-riscv64")) ?? "", "rv64", elf);
+    const run = trace((await findProgram("qemu-riscv64")) ?? "", elf);
     const reader = new TraceReader();
     let count = 0;
     for await (const chunk of run.log(new AbortController().signal)) count += [...reader.push(chunk)].length;
@@ -107,7 +111,7 @@ describe("a program", () => {
 
   test("that cannot be started has the shell's status", async (ctx) => {
     await needQemu(ctx);
-    const run = new TraceProcess("/nowhere/qemu-riscv64", "rv64", "/nowhere/program");
+    const run = trace("/nowhere/qemu-riscv64", "/nowhere/program");
     for await (const _ of run.log(new AbortController().signal)) expect.fail("nothing is logged");
     await expect(run.end()).resolves.toMatchObject({ status: 127 });
   });

@@ -23,16 +23,16 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), "commute-how-to-"));
   await cp("spec", path.join(folder, "spec"), { recursive: true });
   const [extension, whole] = blocks("yaml");
-  await writeFile(path.join(folder, "spec/riscv/zbb.yaml"), extension ?? "");
-  await writeFile(path.join(folder, "spec/riscv/rv64im_zbb.yaml"), whole ?? "");
-  machine = await loadMachine(path.join(folder, "spec/riscv/rv64im_zbb.yaml"));
+  await writeFile(path.join(folder, "spec/riscv/bits.yaml"), extension ?? "");
+  await writeFile(path.join(folder, "spec/riscv/rv64im_bits.yaml"), whole ?? "");
+  machine = await loadMachine(path.join(folder, "spec/riscv/rv64im_bits.yaml"));
 });
 
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("docs/how-to-add-an-instruction.md", () => {
   test("names the files that the steps write and use", () => {
-    for (const name of ["spec/riscv/zbb.yaml", "spec/riscv/rv64im_zbb.yaml", "test/spec/riscv/how-to.test.ts"]) {
+    for (const name of ["spec/riscv/bits.yaml", "spec/riscv/rv64im_bits.yaml", "test/spec/riscv/how-to.test.ts"]) {
       expect(page).toContain(`\`${name}\``);
     }
   });
@@ -90,8 +90,8 @@ describe("docs/how-to-add-an-instruction.md", () => {
     const [extension = "", , wrong = ""] = blocks("yaml");
     const [message = ""] = blocks("text");
     await cp(path.join(folder, "spec"), path.join(folder, "wrong"), { recursive: true });
-    await writeFile(path.join(folder, "wrong/riscv/zbb.yaml"), extension.replace(/ {2}max:\n(?: {4}.*\n)+/, wrong));
-    const error: unknown = await loadMachine(path.join(folder, "wrong/riscv/rv64im_zbb.yaml")).then(
+    await writeFile(path.join(folder, "wrong/riscv/bits.yaml"), extension.replace(/ {2}max:\n(?: {4}.*\n)+/, wrong));
+    const error: unknown = await loadMachine(path.join(folder, "wrong/riscv/rv64im_bits.yaml")).then(
       () => "it loads",
       String,
     );

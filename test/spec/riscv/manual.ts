@@ -71,3 +71,80 @@ function shift(funct3: number, funct7: number, suffix: string): string | undefin
   if (funct3 === 5 && funct7 === 0x00) return `srli${suffix}`;
   return funct3 === 5 && funct7 === 0x20 ? `srai${suffix}` : undefined;
 }
+
+const BITS: Readonly<Record<number, readonly string[]>> = {
+  5: ["", "clmul", "clmulr", "clmulh", "min", "minu", "max", "maxu"],
+  7: ["", "", "", "", "", "czero.eqz", "", "czero.nez"],
+  16: ["", "", "sh1add", "", "sh2add", "", "sh3add", ""],
+  20: ["", "bset", "", "", "", "", "", ""],
+  32: ["", "", "", "", "xnor", "", "orn", "andn"],
+  36: ["", "bclr", "", "", "", "bext", "", ""],
+  48: ["", "rol", "", "", "", "ror", "", ""],
+  52: ["", "binv", "", "", "", "", "", ""],
+};
+const BITS_32: Readonly<Record<number, readonly string[]>> = {
+  4: ["add.uw", "", "", "", "", "", "", ""],
+  16: ["", "", "sh1add.uw", "", "sh2add.uw", "", "sh3add.uw", ""],
+  48: ["", "rolw", "", "", "", "rorw", "", ""],
+};
+const UNARY: Readonly<Record<number, string>> = {
+  1536: "clz",
+  1537: "ctz",
+  1538: "cpop",
+  1540: "sext.b",
+  1541: "sext.h",
+};
+const ATOMICS: Readonly<Record<number, string>> = {
+  0: "amoadd",
+  1: "amoswap",
+  2: "lr",
+  3: "sc",
+  4: "amoxor",
+  8: "amoor",
+  12: "amoand",
+  16: "amomin",
+  20: "amomax",
+  24: "amominu",
+  28: "amomaxu",
+};
+
+/** A 32-bit word with A, Zifencei, Zba, Zbb, Zbc, Zbs and Zicond as well (chapters 6, 12, 14 and 28). */
+export function manualDecodeAll(word: number, xlen: Xlen): string | undefined {
+  return manualDecode(word, xlen) ?? extension(word, xlen === 64);
+}
+
+function extension(word: number, wide: boolean): string | undefined {
+  const funct3 = (word >>> 12) & 7;
+  const funct7 = word >>> 25;
+  const funct12 = word >>> 20;
+  const shamt = wide ? funct7 & ~1 : funct7;
+  switch (word & 0x7f) {
+    case 0x0f:
+      return funct3 === 1 ? "fence.i" : undefined;
+    case 0x2f: {
+      const size = funct3 === 2 ? "w" : funct3 === 3 && wide ? "d" : undefined;
+      const name = ATOMICS[word >>> 27];
+      const registers = name !== "lr" || ((word >>> 20) & 31) === 0;
+      return size === undefined || name === undefined || !registers ? undefined : `${name}.${size}`;
+    }
+    case 0x33:
+      return BITS[funct7]?.[funct3] || (!wide && funct12 === 0x080 && funct3 === 4 ? "zext.h" : undefined);
+    case 0x3b:
+      if (!wide) return undefined;
+      return BITS_32[funct7]?.[funct3] || (funct12 === 0x080 && funct3 === 4 ? "zext.h" : undefined);
+    case 0x13:
+      if (funct3 === 1) return UNARY[funct12] ?? { 20: "bseti", 36: "bclri", 52: "binvi" }[shamt];
+      if (funct3 !== 5) return undefined;
+      if (funct12 === 0x287) return "orc.b";
+      if (funct12 === (wide ? 0x6b8 : 0x698)) return "rev8";
+      return { 36: "bexti", 48: "rori" }[shamt];
+    case 0x1b:
+      if (!wide) return undefined;
+      if (funct3 === 5) return funct7 === 0x30 ? "roriw" : undefined;
+      if (funct3 !== 1) return undefined;
+      if (shamt === 0x04) return "slli.uw";
+      return { 1536: "clzw", 1537: "ctzw", 1538: "cpopw" }[funct12];
+    default:
+      return undefined;
+  }
+}
