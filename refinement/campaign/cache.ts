@@ -3,8 +3,9 @@
  * on and written in one rename: two runs can share a cache, and a damaged entry costs nothing but its own answer.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { makeFolder } from "../make-folder.js";
 import type { Settled } from "./report.js";
 
 /** Changes when the form of an entry does. */
@@ -43,7 +44,7 @@ export class Cache {
     if (!this.writable) return;
     const temporary = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}`;
     try {
-      await mkdir(path.dirname(file), { recursive: true });
+      await makeFolder(path.dirname(file));
       await writeFile(temporary, text);
       await rename(temporary, file);
     } catch (error) {

@@ -2,7 +2,8 @@
  * A campaign: the obligations of some refinements, discharged cheapest first on as many threads as are given, answered
  * from the cache where that is possible, and reported in the same order whatever happened when.
  */
-import { writeCounterexample } from "../counterexample-file.js";
+import type { Counterexample } from "../counterexample.js";
+import { causeKey, writeCounterexample } from "../counterexample-file.js";
 import { type Diagnostic, unreachable, UserError } from "../errors.js";
 import type { Refinement } from "../refinement.js";
 import { openSolver } from "../solver/solver.js";
@@ -113,6 +114,12 @@ class Campaign {
   }
 
   private async recall(planned: Planned): Promise<void> {
+    const { answer } = planned;
+    if (answer !== undefined) {
+      this.endings.set(planned, answer.kind === "settled" ? { ...answer, cached: false } : answer);
+      this.done++;
+      return;
+    }
     if (this.cache === undefined || planned.keys === undefined || this.options.smt2Dir !== undefined) return;
     const { always, solver, seed } = planned.keys;
     const settled = (await this.cache.get(always)) ?? (await this.cache.get(solver)) ?? (await this.cache.get(seed));
@@ -221,7 +228,7 @@ class Campaign {
     }
     for (const settled of ending.settled) {
       // Whether a piece that cannot arise matters is known only when all of its like are settled.
-      if (isPiece(settled) && settled.verdict.verdict === "vacuous") continue;
+      if (planned.refinement.form === "machine" && isPiece(settled) && settled.verdict.verdict === "vacuous") continue;
       const obligation = obligationReport(settled, ending.cached);
       this.listener({ kind: "settled", refinement, obligation, done: this.done, total: this.planned.length });
     }
@@ -254,16 +261,19 @@ class Campaign {
     if (missing?.kind === "missing") {
       return { ...common, verdict: "inconclusive", skipped: missing.missing, obligations: [], assumptions: taken };
     }
+    const all = planned.flatMap((p) => this.settledOf(p));
+    const reported = refinement.form === "machine" ? withoutIdlePieces(all) : all;
+    const saved = await this.save(reported.flatMap(({ settled }) => counterexamplesOf(settled)));
     const obligations: ObligationReport[] = [];
-    for (const { settled, cached } of withoutIdlePieces(planned.flatMap((p) => this.settledOf(p)))) {
+    for (const { settled, cached } of reported) {
       const found = counterexamplesOf(settled);
       for (const c of found) {
         findings.push({ refinement: name, obligation: settled.obligation, method: settled.method, counterexample: c });
       }
-      const saved = await this.save(found);
+      const [file] = found.flatMap((c) => saved.get(causeKey(c)) ?? []);
       obligations.push({
         ...obligationReport(settled, cached),
-        ...(saved === undefined ? {} : { counterexample: saved }),
+        ...(file === undefined ? {} : { counterexample: file }),
       });
     }
     return { ...common, verdict: summarizeRefinement(obligations), obligations, assumptions: taken };
@@ -286,21 +296,26 @@ class Campaign {
       .map((settled) => ({ settled, cached: ending.cached }));
   }
 
-  /** The first of them is the one that a report names. */
-  private async save(found: Settled["more"]): Promise<string | undefined> {
+  /** Of each cause the smallest, whichever method found it. Gives the files by cause. */
+  private async save(found: Settled["more"]): Promise<ReadonlyMap<string, string>> {
     const { saveDir } = this.options;
-    if (saveDir === undefined) return undefined;
-    const paths: string[] = [];
+    const files = new Map<string, string>();
+    if (saveDir === undefined) return files;
+    const smallest = new Map<string, Counterexample>();
     for (const c of found) {
+      const known = smallest.get(causeKey(c));
+      if (known === undefined || isSmaller(c, known)) smallest.set(causeKey(c), c);
+    }
+    for (const [cause, c] of smallest) {
       try {
-        paths.push(await writeCounterexample(saveDir, c));
+        files.set(cause, await writeCounterexample(saveDir, c));
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         this.listener({ kind: "warning", message: `a counterexample could not be saved: ${why}` });
-        return undefined;
+        return files;
       }
     }
-    return paths[0];
+    return files;
   }
 }
 
@@ -328,6 +343,11 @@ function withoutIdlePieces(all: readonly Reported[]): readonly Reported[] {
   return all.filter(
     ({ settled }) => !(isPiece(settled) && settled.verdict.verdict === "vacuous" && arising.has(step(settled))),
   );
+}
+
+function isSmaller(a: Counterexample, b: Counterexample): boolean {
+  const longer = a.schedule.length - b.schedule.length;
+  return longer < 0 || (longer === 0 && Object.keys(a.state).length < Object.keys(b.state).length);
 }
 
 function counterexamplesOf({ verdict, more }: Settled): Settled["more"] {

@@ -1,13 +1,16 @@
 /** What discharging the obligations of one refinement shares. */
-import type { Obligation } from "../diagram.js";
+import type { Obligation, Part } from "../diagram.js";
 import type { MachineRefinement } from "../refinement.js";
 import type { Answer, Solver } from "../solver/solver.js";
 import type { Term } from "../terms/term.js";
+import type { Value } from "../terms/value.js";
+import type { Confirmation } from "./confirm.js";
 import type { Recording } from "./recording.js";
 
-export interface Context {
-  readonly refinement: MachineRefinement;
-  readonly recording: Recording;
+/** What asking takes. */
+export interface Inquiry {
+  /** The refinement's. */
+  readonly name: string;
   readonly seed: number;
   readonly timeoutMs: number;
   readonly memoryMb: number;
@@ -17,17 +20,28 @@ export interface Context {
   solver(): Promise<Solver>;
 }
 
+/** What proving takes: a model that refutes is run concretely before it is believed. */
+export interface Proving extends Inquiry {
+  /** `model` satisfies the hypotheses of `part` and falsifies a goal, for one of the guest's choices at least. */
+  confirm(obligation: Obligation, part: Part, model: ReadonlyMap<string, Value>, by: string): Promise<Confirmation>;
+}
+
+export interface Context extends Inquiry {
+  readonly refinement: MachineRefinement;
+  readonly recording: Recording;
+}
+
 /** Asks the solver; `label` names the query in `--smt2`. */
 export async function ask(
-  context: Context,
-  obligation: Obligation,
+  context: Inquiry,
+  obligation: Pick<Obligation, "name">,
   assertions: readonly Term[],
 ): Promise<Answer & { readonly solver: string }> {
   const solver = await context.solver();
   const answer = await solver.solve(assertions, {
     timeoutMs: context.timeoutMs,
     memoryMb: context.memoryMb,
-    label: `${context.refinement.name}/${obligation.name}`.replace(/[^A-Za-z0-9._-]+/g, "-"),
+    label: `${context.name}/${obligation.name}`.replace(/[^A-Za-z0-9._-]+/g, "-"),
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
   return { ...answer, solver: solver.name };

@@ -2,7 +2,7 @@
  * From a violation to a counterexample that is readable on its own.
  */
 import { disassemble } from "../assembly/disassemble.js";
-import { wordToBytes } from "../assembly/encoding.js";
+import { bytesOfWord } from "../assembly/words.js";
 import type { Code, Counterexample } from "../counterexample.js";
 import { recordOfState } from "../counterexample-state.js";
 import type { Obligation } from "../diagram.js";
@@ -59,7 +59,7 @@ export function codeAt(machine: Machine, state: State): Code | undefined {
   const at = new Evaluator(environment(state));
   if (!at.holds(isa.fetchable)) return undefined;
   const word = at.number(isa.word);
-  const code = Buffer.from(wordToBytes(word, isa.wordWidth)).toString("hex");
+  const code = Buffer.from(bytesOfWord(isa, word)).toString("hex");
   return { code, assembly: [disassemble(machine, word, pc)], pc };
 }
 

@@ -11,8 +11,8 @@ import { witnessByRandom } from "../solver/random.js";
 import { type OnQuery, openSolver, type Solver, type SolverChoice } from "../solver/solver.js";
 import type { Verdict } from "../verdict.js";
 import { judge } from "./case.js";
-import { refutation } from "./confirm.js";
-import type { Context } from "./context.js";
+import { confirm, refutation } from "./confirm.js";
+import type { Context, Proving } from "./context.js";
 import { provePart } from "./prove.js";
 import { Recording } from "./recording.js";
 import type { Settled } from "./report.js";
@@ -53,6 +53,7 @@ export class Discharger {
   readonly refinement: MachineRefinement;
   readonly obligations: readonly Obligation[];
   private readonly context: Context;
+  private readonly proving: Proving;
   private readonly sweeper: Sweeper;
 
   constructor(refinement: MachineRefinement, options: DischargeOptions, solvers: Solvers) {
@@ -60,6 +61,7 @@ export class Discharger {
     this.obligations = obligations(refinement);
     const names = this.obligations.map((o) => o.name);
     this.context = {
+      name: refinement.name,
       refinement,
       recording: new Recording(refinement, names, initialStates(refinement, options.seed), options.seed),
       seed: options.seed,
@@ -69,6 +71,7 @@ export class Discharger {
       date: options.date,
       solver: () => solvers.get(),
     };
+    this.proving = { ...this.context, confirm: (...found) => confirm(this.context, ...found) };
     this.sweeper = new Sweeper(this.context, this.obligations);
   }
 
@@ -89,7 +92,7 @@ export class Discharger {
     let by = cuts?.by ?? "rewrite";
     let undecided: Verdict | undefined;
     for (const part of possible) {
-      const outcome = await provePart(context, obligation, part, cuts?.names(part));
+      const outcome = await provePart(this.proving, obligation, part, cuts?.names(part));
       switch (outcome.kind) {
         case "refuted":
           return { verdict: "refuted", by: outcome.by, counterexample: outcome.counterexample };
@@ -111,6 +114,8 @@ export class Discharger {
       }
     }
     if (undecided !== undefined) return undecided;
+    const witnessed = possible.length > 0 && context.recording.witness(obligation.name) !== undefined;
+    if (witnessed) return { verdict: "proved", by };
     const about = await vacuity(context, obligation, possible);
     switch (about.kind) {
       case "possible":

@@ -7,17 +7,22 @@ import type { Missing } from "../emulator.js";
 import { EnvironmentFailure, unreachable, UserError } from "../errors.js";
 import type { Refinement } from "../refinement.js";
 import type { OnQuery, SolverChoice } from "../solver/solver.js";
+import type { GuestBlock, Translation } from "../translation.js";
 import type { Verdict } from "../verdict.js";
+import { BlockValidation, type HostTools } from "./blocks.js";
 import { Discharger, Solvers } from "./discharge.js";
 import { exploreRefinement } from "./exploration.js";
-import type { Load, Testers } from "./options.js";
+import { type Load, selected, type Testers } from "./options.js";
 import type { Settled } from "./report.js";
 import type { EmulatorTesterModule, MachineTesterModule, TesterResult } from "./tester.js";
 
 export type Task =
   | { readonly kind: "prove"; readonly obligation: string }
   | { readonly kind: "explore" }
-  | { readonly kind: "test" };
+  /** `only`: globs of the obligations that a black box is tested for; a machine's tests judge whole families. */
+  | { readonly kind: "test"; readonly only?: readonly string[] }
+  /** Of a translator: one block and what it was translated to. */
+  | { readonly kind: "block"; readonly block: GuestBlock; readonly translation: Translation };
 
 /** What is the same for all tasks of a run. Plain data. */
 export interface Settings {
@@ -48,6 +53,8 @@ export type OnProgress = (done: number, total: number) => void;
 
 /** Reachable states, and initial ones, of an exploration. */
 const EXPLORED_STATES = 1 << 19;
+/** Of those, so many after the first counterexample: a few seconds, for other causes. */
+const AFTERMATH = 1 << 13;
 
 export class Executor {
   private readonly load: Load;
@@ -89,7 +96,9 @@ export class Executor {
       case "explore":
         return explored(refinement, request.settings, signal, onProgress);
       case "test":
-        return tested(refinement, request.settings, signal, onProgress);
+        return tested(refinement, task.only, request.settings, signal, onProgress);
+      case "block":
+        return this.validate(refinement, task.block, task.translation, request.settings, signal);
       default:
         return unreachable(task);
     }
@@ -106,19 +115,36 @@ export class Executor {
     settings: Settings,
     signal: AbortSignal | undefined,
   ): Promise<Reply> {
-    if (refinement.form !== "machine") return unsupported(name, "prove", "a black box can only be tested");
-    this.solvers ??= new Solvers(
-      settings.solver,
-      settings.smt2Dir === undefined ? undefined : queryWriter(settings.smt2Dir),
-    );
+    if (refinement.form !== "machine") return unsupported(name, "prove", onlyBy(refinement));
+    const solvers = this.solversFor(settings);
     let discharger = this.dischargers.get(key);
     if (discharger === undefined) {
-      discharger = new Discharger(refinement, { ...settings, signal }, this.solvers);
+      discharger = new Discharger(refinement, { ...settings, signal }, solvers);
       this.dischargers.set(key, discharger);
     }
     const obligation = discharger.obligations.find((o) => o.name === name);
     if (obligation === undefined) return unsupported(name, "prove", "there is no such obligation");
     return { kind: "settled", settled: [await discharger.discharge(obligation)] };
+  }
+
+  private async validate(
+    refinement: Refinement,
+    block: GuestBlock,
+    translation: Translation,
+    settings: Settings,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply> {
+    if (refinement.form !== "translator") return unsupported(`commute/${block.name}`, "prove", onlyBy(refinement));
+    const solvers = this.solversFor(settings);
+    const { seed, timeoutMs, memoryMb, date } = settings;
+    const inquiry = { name: refinement.name, seed, timeoutMs, memoryMb, date, signal, solver: () => solvers.get() };
+    const validation = new BlockValidation(refinement, block, translation, await hostTools(), inquiry);
+    return { kind: "settled", settled: await validation.settle() };
+  }
+
+  private solversFor({ solver, smt2Dir }: Settings): Solvers {
+    this.solvers ??= new Solvers(solver, smt2Dir === undefined ? undefined : queryWriter(smt2Dir));
+    return this.solvers;
   }
 }
 
@@ -134,15 +160,29 @@ function unsupported(obligation: string, method: Settled["method"], what: string
   };
 }
 
+/** The decoder library is loaded where host code is to be read. */
+async function hostTools(): Promise<HostTools> {
+  const { decodeX86, disassembleX86 } = await import("../assembly/x86/index.js");
+  return { decode: decodeX86, disassemble: disassembleX86 };
+}
+
+/** How a refinement whose host is no machine definition is checked. */
+function onlyBy(refinement: Refinement): string {
+  return refinement.form === "translator"
+    ? "a translator's blocks are proved, one by one"
+    : "a black box can only be tested";
+}
+
 async function explored(
   refinement: Refinement,
   settings: Settings,
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
 ): Promise<Reply> {
-  if (refinement.form !== "machine") return unsupported("commute/*", "explore", "a black box can only be tested");
+  if (refinement.form !== "machine") return unsupported("commute/*", "explore", onlyBy(refinement));
   const settled = await exploreRefinement(refinement, {
     limit: EXPLORED_STATES,
+    aftermath: AFTERMATH,
     date: settings.date,
     signal,
     onProgress: onProgress === undefined ? undefined : (done, waiting) => onProgress(done, done + waiting),
@@ -152,6 +192,7 @@ async function explored(
 
 async function tested(
   refinement: Refinement,
+  only: readonly string[] | undefined,
   settings: Settings,
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
@@ -166,10 +207,11 @@ async function tested(
       return unsupported("commute/*", "test", `${testers.machine} has no tester`);
     return gathered(await module.testRefinement(refinement, options), performance.now() - began);
   }
+  if (refinement.form === "translator") return unsupported("commute/*", "test", onlyBy(refinement));
   if (testers.emulator === undefined) return unsupported("commute/*", "test", "no tester for emulators is installed");
   const module: EmulatorTesterModule = await import(testers.emulator);
   if (module.testEmulator === undefined) return unsupported("commute/*", "test", `${testers.emulator} has no tester`);
-  const results = await module.testEmulator(refinement, options);
+  const results = await module.testEmulator(refinement, { ...options, only: (name) => selected(only, name) });
   if ("missing" in results) return { kind: "missing", missing: results.missing };
   return gathered(results, performance.now() - began);
 }

@@ -12,6 +12,7 @@ import type { Settled } from "./report.js";
 
 export interface ExplorationOptions {
   readonly limit: number;
+  readonly aftermath: number;
   readonly date: string;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((states: number, waiting: number) => void) | undefined;
@@ -41,6 +42,7 @@ export async function exploreRefinement(
     explorations.push(
       await explore(refinement, from, {
         limit: options.limit,
+        aftermath: options.aftermath,
         signal: options.signal,
         ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
       }),

@@ -18,6 +18,8 @@ export interface CampaignOptions {
   /** Of each test; undefined: as many as the tester finds right. */
   readonly cases: number | undefined;
   readonly seed: number;
+  /** Of translators: validate the translation of this program's blocks, an ELF file. */
+  readonly blocksFrom: string | undefined;
   /** Worker threads; with 1 everything runs in this thread. */
   readonly jobs: number;
   readonly solver: SolverChoice;
@@ -57,6 +59,7 @@ export function defaultOptions(): CampaignOptions {
     memoryMb: 2048,
     cases: undefined,
     seed: 42,
+    blocksFrom: undefined,
     jobs: 1,
     solver: "auto",
     fault: undefined,

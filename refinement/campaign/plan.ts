@@ -8,7 +8,8 @@ import type { Refinement } from "../refinement.js";
 import { size } from "../terms/variables.js";
 import type { Method } from "../verdict.js";
 import { digest } from "./cache.js";
-import type { Task } from "./executor.js";
+import { blockTasks } from "./block-tasks.js";
+import type { Reply, Task } from "./executor.js";
 import { explorable } from "./exploration.js";
 import { checkerIdentity } from "./identity.js";
 import { type CampaignOptions, selected } from "./options.js";
@@ -23,7 +24,12 @@ export interface Planned {
   /** A guess, to begin with what is cheap. */
   readonly cost: number;
   readonly keys: Keys | undefined;
+  /** What is known without carrying it out. */
+  readonly answer?: Exclude<Reply, { readonly kind: "failed" }>;
 }
+
+/** A task before it is known where its answer lies; `content`: what else that depends on. */
+export type Draft = Omit<Planned, "keys"> & { readonly content?: string };
 
 /** Where an answer lies in the cache: one that holds always, with this solver, with this solver, seed and number of cases. */
 export interface Keys {
@@ -35,22 +41,33 @@ export interface Keys {
 const KIND_COST = { initial: 1, inverse: 1, progress: 2, materialize: 3, invariant: 4, commute: 3 } as const;
 const EXPLORE_COST = 1e6;
 const TEST_COST = 2e6;
+/** With a fault planted, tests come first: they find most of them in seconds, where proofs may search long in vain. */
+const FAULT_TEST_COST = 0;
 const EMULATOR_COST = 1e7;
 
 /** In the order of the report: proofs as in diagram.ts, then exploration, then tests. */
 export async function plan(refinement: Refinement, options: CampaignOptions): Promise<readonly Planned[]> {
   const keys = await keysOf(refinement, options);
-  const tasks: Omit<Planned, "keys">[] =
-    refinement.form === "machine" ? machineTasks(refinement, options) : emulatorTasks(refinement, options);
-  return tasks.map((t) => ({ ...t, keys: keys(t.method, t.about) }));
+  const drafts = await draftsOf(refinement, options);
+  return drafts.map(({ content, ...t }) => ({ ...t, keys: keys(t.method, content ?? t.about) }));
 }
 
-function machineTasks(
-  refinement: Extract<Refinement, { form: "machine" }>,
-  options: CampaignOptions,
-): Omit<Planned, "keys">[] {
-  const { modes, only, testers } = options;
-  const tasks: Omit<Planned, "keys">[] = [];
+async function draftsOf(refinement: Refinement, options: CampaignOptions): Promise<readonly Draft[]> {
+  switch (refinement.form) {
+    case "machine":
+      return machineTasks(refinement, options);
+    case "emulator":
+      return emulatorTasks(refinement, options);
+    case "translator":
+      return blockTasks(refinement, options);
+    default:
+      return unreachable(refinement);
+  }
+}
+
+function machineTasks(refinement: Extract<Refinement, { form: "machine" }>, options: CampaignOptions): Draft[] {
+  const { modes, only, testers, fault } = options;
+  const tasks: Draft[] = [];
   if (modes === undefined || modes.includes("prove")) {
     const { host } = refinement;
     const weight = size([host.initial, ...host.transitions.flatMap((t) => [t.guard, ...t.effect.assigns.values()])]);
@@ -66,19 +83,26 @@ function machineTasks(
   }
   const tests = modes === undefined ? testers.machine !== undefined : modes.includes("test");
   if (tests && selectsTests(only)) {
-    tasks.push({ refinement, task: { kind: "test" }, method: "test", about: "*", cost: TEST_COST });
+    tasks.push({
+      refinement,
+      task: { kind: "test" },
+      method: "test",
+      about: "*",
+      cost: fault === undefined ? TEST_COST : FAULT_TEST_COST,
+    });
   }
   return tasks;
 }
 
-function emulatorTasks(refinement: Refinement, { modes, only }: CampaignOptions): Omit<Planned, "keys">[] {
+function emulatorTasks(refinement: Refinement, { modes, only }: CampaignOptions): Draft[] {
   const method = modes === undefined || modes.includes("test") ? "test" : modes[0];
   switch (method) {
     case undefined:
       return [];
-    case "test":
-      if (!selectsTests(only)) return [];
-      return [{ refinement, task: { kind: "test" }, method, about: "*", cost: EMULATOR_COST }];
+    case "test": {
+      const task: Task = only === undefined ? { kind: "test" } : { kind: "test", only };
+      return [{ refinement, task, method, about: only?.join(" ") ?? "*", cost: EMULATOR_COST }];
+    }
     case "prove":
       return [{ refinement, task: { kind: "prove", obligation: "commute/*" }, method, about: "commute/*", cost: 0 }];
     case "explore":
@@ -104,7 +128,7 @@ async function keysOf(
   const text = await readFile(refinement.file).catch(() => undefined);
   if (text === undefined) return () => undefined;
   const common = [checkerIdentity(), text.toString("base64"), refinement.guest.digest, refinement.fault ?? ""];
-  if (refinement.form === "machine") {
+  if (refinement.form !== "emulator") {
     common.push(refinement.host.digest);
   } else {
     const identity = await emulatorIdentity(refinement, options);

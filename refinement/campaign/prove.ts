@@ -9,8 +9,8 @@ import type { Term } from "../terms/term.js";
 import type { Substitution } from "../terms/substitute.js";
 import type { Value } from "../terms/value.js";
 import { candidates, everyChoice, instantiate } from "./choices.js";
-import { type Confirmation, confirm } from "./confirm.js";
-import { ask, type Context } from "./context.js";
+import type { Confirmation } from "./confirm.js";
+import { ask, type Proving } from "./context.js";
 import type { Budget } from "../terms/assume.js";
 import { QUICK, rewriting, THOROUGH } from "./rewriting.js";
 
@@ -28,7 +28,7 @@ const SOLVED_CANDIDATES = 3;
 
 /** `names`, if any, are what the part may forget of its terms (sweep.ts). */
 export async function provePart(
-  context: Context,
+  context: Proving,
   obligation: Obligation,
   part: Part,
   names: Substitution | undefined,
@@ -69,7 +69,7 @@ function final(outcome: Outcome): PartOutcome {
 
 /** An attempt to show that the hypotheses of a part imply all of `goals`. */
 class Attempt {
-  private readonly context: Context;
+  private readonly context: Proving;
   private readonly obligation: Obligation;
   private readonly part: Part;
   private readonly goals: readonly Term[];
@@ -80,7 +80,7 @@ class Attempt {
   private by = "rewrite";
 
   constructor(
-    context: Context,
+    context: Proving,
     obligation: Obligation,
     part: Part,
     goals: readonly Term[],
@@ -134,7 +134,7 @@ class Attempt {
   }
 
   private async judge(model: ReadonlyMap<string, Value>, by: string): Promise<Outcome | undefined> {
-    return this.outcome(await confirm(this.context, this.obligation, this.part, model, by), by);
+    return this.outcome(await this.context.confirm(this.obligation, this.part, model, by), by);
   }
 
   private outcome(confirmation: Confirmation, by: string): Outcome | undefined {

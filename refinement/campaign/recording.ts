@@ -3,6 +3,7 @@
  * about something, and now and then they refute one before anything cleverer is tried.
  */
 import { coveredBits, encode, wordToBytes } from "../assembly/encoding.js";
+import { bytesOfWord, shortestLength, wordFrom } from "../assembly/words.js";
 import { checkPoints, checkStep, concretize, outside } from "../execute/commute.js";
 import { type Arguments, enabled, environment, inputsOf, widthOf, zeroState } from "../execute/concrete.js";
 import type { State } from "../execute/state.js";
@@ -147,7 +148,7 @@ export class Recording {
     const value = this.random.bits(width);
     // An aligned program counter lets more than one instruction run.
     return v.name === machine.instructionSet?.programCounter
-      ? value - (value % BigInt(machine.instructionSet.length))
+      ? value - (value % BigInt(shortestLength(machine.instructionSet)))
       : value;
   }
 
@@ -159,7 +160,7 @@ export class Recording {
       const fixed = v.fixed.get(i);
       if (fixed !== undefined) return fixed;
       if (type.element.kind === "enum") return BigInt(this.random.below(type.element.members.length));
-      return isa?.wordWidth === sort.element ? this.word() : this.random.corner(sort.element);
+      return isa?.parcels.width === sort.element ? this.word() : this.random.corner(sort.element);
     });
     return new FileValue(elements);
   }
@@ -172,20 +173,19 @@ export class Recording {
         ? ALL_ACCESSIBLE
         : (access: Access, address: bigint) =>
             mix(seed ^ Number((address >> 12n) & 0xffffn) ^ ACCESS_SALT[access]) % 8 !== 0;
-    const bytes = Math.ceil((isa?.wordWidth ?? 8) / 8);
-    const program = Array.from({ length: 64 }, () => wordToBytes(this.word(), bytes * 8));
-    const period = BigInt(program.length * bytes);
-    return MemoryValue.empty(addressWidth, permissions, (address) => {
-      const at = Number(address % period);
-      return program[Math.floor(at / bytes)]?.[at % bytes] ?? 0;
-    });
+    const program = Array.from({ length: 64 }, () => {
+      const word = this.word();
+      return [...(isa === undefined ? wordToBytes(word, 8) : bytesOfWord(isa, word))];
+    }).flat();
+    const period = BigInt(program.length);
+    return MemoryValue.empty(addressWidth, permissions, (address) => program[Number(address % period)] ?? 0);
   }
 
   /** Mostly instructions, those not yet seen at work preferred. */
   private word(): bigint {
     const isa = this.refinement.guest.instructionSet;
     if (isa === undefined) return this.random.bits(8);
-    if (this.random.below(24) === 0) return this.random.bits(isa.wordWidth);
+    if (this.random.below(24) === 0) return wordFrom(isa, this.random.bits(isa.wordWidth));
     const missing = this.names.filter((name) => !this.instances.has(name));
     const unseen = isa.instructions.filter((i) => missing.some((name) => name.endsWith(`/${i.name}`)));
     const preferred = unseen.length > 0 && this.random.below(3) > 0 ? unseen : isa.instructions;

@@ -133,8 +133,21 @@ class Shrinker {
     let kept = this.bytesRead(v, value);
     const bare = kept.length === 0 && value.written().next().done === true;
     if (bare || this.set(v.name, empty)) return;
-    const rebuild = (list: readonly (readonly [bigint, number])[]): MemoryValue =>
-      list.reduce((m, [address, byte]) => m.storeBytes(address, Uint8Array.of(byte)), empty);
+    const rebuild = (list: readonly (readonly [bigint, number])[]): MemoryValue => {
+      let memory = empty;
+      // Neighbours at once: every store copies a page.
+      for (let at = 0; at < list.length; ) {
+        const start = list[at]?.[0] ?? 0n;
+        let end = at;
+        while (end < list.length && list[end]?.[0] === start + BigInt(end - at)) end++;
+        memory = memory.storeBytes(
+          start,
+          Uint8Array.from(list.slice(at, end), ([, byte]) => byte),
+        );
+        at = end;
+      }
+      return memory;
+    };
     if (!this.set(v.name, rebuild(kept))) return;
     for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
       for (let at = 0; at < kept.length; ) {

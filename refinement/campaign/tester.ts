@@ -23,9 +23,14 @@ export interface TesterResult {
 
 export type MachineTester = (refinement: MachineRefinement, options: TesterOptions) => Promise<readonly TesterResult[]>;
 
+export interface EmulatorTesterOptions extends TesterOptions {
+  /** The obligations to test. */
+  readonly only: (obligation: string) => boolean;
+}
+
 export type EmulatorTester = (
   refinement: EmulatorRefinement,
-  options: TesterOptions,
+  options: EmulatorTesterOptions,
 ) => Promise<readonly TesterResult[] | { readonly missing: readonly Missing[] }>;
 
 export interface MachineTesterModule {

@@ -5,7 +5,7 @@
 import type { Obligation, Part } from "../diagram.js";
 import { witnessByRandom } from "../solver/random.js";
 import { FALSE } from "../terms/build.js";
-import { ask, type Context } from "./context.js";
+import { ask, type Inquiry } from "./context.js";
 import { rewriting } from "./rewriting.js";
 
 export type Vacuity =
@@ -21,9 +21,12 @@ export function contradictory(part: Part): boolean {
 }
 
 /** Whether some part's hypotheses can hold; `parts` are those that `contradictory` did not already exclude. */
-export async function vacuity(context: Context, obligation: Obligation, parts: readonly Part[]): Promise<Vacuity> {
+export async function vacuity(
+  context: Inquiry,
+  obligation: Pick<Obligation, "name">,
+  parts: readonly Part[],
+): Promise<Vacuity> {
   if (parts.length === 0) return { kind: "impossible", by: "rewrite" };
-  if (context.recording.witness(obligation.name) !== undefined) return { kind: "possible" };
   for (const part of parts) {
     if (witnessByRandom(part.hypotheses, { seed: context.seed, tries: RANDOM_TRIES }) !== undefined)
       return { kind: "possible" };

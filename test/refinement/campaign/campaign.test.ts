@@ -6,6 +6,7 @@ import { runCampaign } from "../../../refinement/campaign/campaign.js";
 import type { CampaignEvent } from "../../../refinement/campaign/events.js";
 import { type CampaignOptions, defaultOptions, matches } from "../../../refinement/campaign/options.js";
 import type { Report } from "../../../refinement/campaign/report.js";
+import { readCounterexample } from "../../../refinement/counterexample-file.js";
 import { UserError } from "../../../refinement/errors.js";
 import type { Refinement } from "../../../refinement/refinement.js";
 import { and, constant, eq, not } from "../../../refinement/terms/build.js";
@@ -202,6 +203,20 @@ describe("exploration and tests", () => {
     expect(verdictsOf(report)).toMatchObject({ "commute/commit": "refuted", "commute/prepare": "explored" });
     expect(findings[0]?.counterexample.schedule).toHaveLength(8);
     expect(findings[0]?.counterexample.obligation).toBe("commute/commit/tick");
+  });
+
+  it("save the smallest counterexample of a cause, whichever method found it", async () => {
+    const saveDir = path.join(directory, "smallest");
+    const { report, findings } = await run([explored("commute")], { saveDir });
+    const tick = findings.filter((f) => f.counterexample.obligation === "commute/commit/tick");
+    expect(tick.map((f) => [f.method, f.counterexample.schedule.length])).toEqual([
+      ["prove", 1],
+      ["explore", 8],
+    ]);
+    const files = report.refinements[0]?.obligations.flatMap((o) => o.counterexample ?? []) ?? [];
+    expect(files).toHaveLength(2);
+    expect(new Set(files).size).toBe(1);
+    expect((await readCounterexample(files[0] ?? "")).schedule).toHaveLength(1);
   });
 
   it("come from the modules that the campaign is given", async () => {

@@ -1,0 +1,436 @@
+/** One run of a block and its translation from one host state, judged wherever host and guest are held against each other. */
+import { accessTerms } from "./access-terms.js";
+import type { Difference } from "../counterexample.js";
+import { InternalDefect } from "../errors.js";
+import type { Violation } from "../execute/commute.js";
+import { environment } from "../execute/concrete.js";
+import { execute } from "../execute/decoded.js";
+import { differences } from "../execute/difference.js";
+import type { State } from "../execute/state.js";
+import type { Machine } from "../machine.js";
+import type { GuestRegion, TranslatorRefinement } from "../refinement.js";
+import { constant } from "../terms/build.js";
+import { Evaluator, hashedApply } from "../terms/evaluate.js";
+import type { Access } from "../terms/term.js";
+import { FileValue, MemoryValue } from "../terms/value.js";
+import type { Exit, FaultEntry, Point, Translation } from "../translation.js";
+import { guestVariables } from "./abstraction.js";
+import type { Code, HostInstruction } from "./code.js";
+import type { GuestCode } from "./guest.js";
+import { GuestRun } from "./guest-run.js";
+import { hex } from "./regions.js";
+import { covers, type Start } from "./start.js";
+
+export type BlockJudgement =
+  | { readonly kind: "outside"; readonly because: string }
+  | { readonly kind: "run"; readonly violations: readonly Violation[] };
+
+const MOST_HOST_STEPS = 20_000;
+/** So far around a region nothing else lies. */
+export const GUARD = 1n << 20n;
+
+/** What the definition leaves open of host instructions is taken so: all zero, all ones, mixed. */
+export const WHIMS = [0, 1, 2, 3] as const;
+export type Whim = (typeof WHIMS)[number];
+
+interface ConcreteAccess {
+  readonly access: Access;
+  readonly address: bigint;
+  readonly bytes: number;
+}
+
+/** Addresses of the host's own: a region, code or data. */
+export interface Own {
+  readonly lo: bigint;
+  readonly hi: bigint;
+  readonly name: string;
+}
+
+/** A block and its translation, as a run needs them. */
+export interface Parts {
+  readonly refinement: TranslatorRefinement;
+  readonly name: string;
+  readonly translation: Translation;
+  readonly code: Code;
+  readonly guestCode: GuestCode;
+  readonly exits: ReadonlyMap<bigint, Exit>;
+  readonly points: ReadonlyMap<bigint, Point>;
+  readonly guestRegion: GuestRegion | undefined;
+}
+
+export class Run {
+  private readonly of: Parts;
+  private readonly before: State;
+  private readonly start: Start;
+  private readonly whim: Whim;
+  private readonly own: readonly Own[];
+  private readonly wanted: string | undefined;
+  private readonly choice: bigint;
+  /** Bits that the guest's definition left open in this run. */
+  open = 0;
+  private readonly memory: string;
+  private readonly counter: string;
+  /** The states that the host and the guest begin in. */
+  private readonly hostStart: State;
+  private readonly guestStart: State;
+  private trespassed = false;
+  private choices = 0;
+
+  constructor(
+    of: Parts,
+    before: State,
+    start: Start,
+    whim: Whim,
+    own: readonly Own[],
+    wanted: string | undefined,
+    open: bigint,
+  ) {
+    this.of = of;
+    this.before = before;
+    this.start = start;
+    this.whim = whim;
+    this.own = own;
+    this.wanted = wanted;
+    this.choice = open;
+    const set = of.refinement.host.decoded;
+    if (set === undefined) throw new InternalDefect("the host has no decoder");
+    this.memory = set.memory;
+    this.counter = set.programCounter;
+    this.hostStart = this.beginning();
+    const counter = of.refinement.guest.instructionSet?.programCounter ?? "pc";
+    this.guestStart = this.abstract(this.hostStart).set(counter, start.pc);
+  }
+
+  go(): BlockJudgement {
+    const guest = new GuestRun(this.of.guestCode, this.guestStart, this.choice);
+    const judgement = this.run(guest);
+    this.open = guest.used;
+    // What the guest accesses is known when it has run.
+    return this.trespassed ? { kind: "outside", because: "the guest accesses the host's own memory" } : judgement;
+  }
+
+  private run(guest: GuestRun): BlockJudgement {
+    const seen: Violation[] = [];
+    const ends = (last: readonly Violation[]): BlockJudgement => ({ kind: "run", violations: [...seen, ...last] });
+    let state = this.hostStart;
+    let from = this.start.address;
+    for (let steps = 0; steps < MOST_HOST_STEPS; steps++) {
+      const address = numberIn(state, this.counter);
+      const exit = this.of.exits.get(address);
+      if (exit !== undefined) return ends(this.atExit(state, address, exit, guest));
+      const point = steps > 0 ? this.of.points.get(address) : undefined;
+      if (point !== undefined) {
+        seen.push(...this.atPoint(state, address, point, guest));
+        if (point.cut) return ends([]);
+      }
+      const fetched = this.of.code.at(address);
+      if (fetched.kind === "unsupported") return { kind: "outside", because: fetched.what };
+      if (fetched.kind === "outside") return ends(this.astray(from, `leaves its code for ${hex(address)}`));
+      if (fetched.kind === "undecodable") return ends(this.astray(address, "executes what is no instruction"));
+      const accesses = this.accesses(fetched, state);
+      if (typeof accesses === "string") return ends(this.astray(address, accesses));
+      const next = this.step(fetched, this.withCode(state, accesses));
+      if (numberIn(next, "trap") !== 0n) return ends(this.trapped(state, next, fetched, accesses, guest));
+      state = next;
+      from = address;
+    }
+    return { kind: "outside", because: "the host does not come to an end" };
+  }
+
+  // ---- the host
+
+  private beginning(): State {
+    let memory = this.memoryIn(this.before).withPermissions((access, address) => this.hostMay(access, address));
+    for (const d of this.of.translation.host.data) memory = memory.storeBytes(d.address, d.bytes);
+    return new Map([
+      ...this.before,
+      [this.memory, memory],
+      [this.counter, this.start.address],
+      ["trap", 0n],
+      ["trap.value", 0n],
+    ]);
+  }
+
+  private hostMay(access: Access, address: bigint): boolean {
+    const own = this.own.find(({ lo, hi }) => address >= lo && address < hi);
+    if (own !== undefined) return access !== "store" || (own.name !== "code" && own.name !== "data");
+    return address < this.of.refinement.limit && this.memoryIn(this.before).permissions(access, address);
+  }
+
+  private step(of: HostInstruction, state: State): State {
+    const choices = new Map<string, bigint>();
+    for (const c of of.form.choices) {
+      const width = c.type.kind === "bits" ? c.type.width : 1;
+      choices.set(c.name, BigInt.asUintN(width, this.whimsical()));
+    }
+    return execute(this.of.refinement.host, of.form, of.instruction, state, choices);
+  }
+
+  /** Where an access is to the code itself, memory has to hold it; elsewhere that would only cost time. */
+  private withCode(state: State, accesses: readonly ConcreteAccess[]): State {
+    const { host } = this.of.translation;
+    const end = host.address + BigInt(host.code.length);
+    if (!accesses.some((a) => a.address < end && a.address + BigInt(a.bytes) > host.address)) return state;
+    return new Map(state).set(this.memory, this.memoryIn(state).storeBytes(host.address, host.code));
+  }
+
+  private whimsical(): bigint {
+    const n = BigInt(this.choices++);
+    switch (this.whim) {
+      case 0:
+        return 0n;
+      case 1:
+        return -1n;
+      default:
+        return hashedApply(constant(64, 0n), [n, BigInt(this.whim)]);
+    }
+  }
+
+  /** What the instruction accesses in this state; or in words why that is in no region. */
+  private accesses(of: HostInstruction, state: State): readonly ConcreteAccess[] | string {
+    const values = of.form.values(of.instruction);
+    const inputs = new Map(of.form.parameters.map((p, i) => [p.term, values[i] ?? 0n]));
+    const at = new Evaluator({ variable: (v) => state.get(v.name) ?? inputs.get(v) ?? 0n });
+    const list = accessTerms(of.form.effect).map(({ access, address, bytes }) => ({
+      access,
+      address: at.number(address),
+      bytes,
+    }));
+    const outside = list.find((a) => this.inGuard(a.address, BigInt(a.bytes)));
+    return outside === undefined
+      ? list
+      : `${outside.access}s ${outside.bytes} bytes at ${hex(outside.address)}, outside its regions`;
+  }
+
+  /** Beside a region of the host's own, or across its edge; of code and data only the latter. */
+  private inGuard(address: bigint, bytes: bigint): boolean {
+    const last = address + bytes - 1n;
+    if (this.own.some((o) => address >= o.lo && last < o.hi)) return false;
+    return this.own.some(({ lo, hi, name }) => {
+      const guard = name === "code" || name === "data" ? 0n : GUARD;
+      return address < hi + guard && last + guard >= lo;
+    });
+  }
+
+  // ---- the guest
+
+  /** α of a host state, but for the program counter. */
+  private abstract(state: State): Map<string, bigint | FileValue | MemoryValue> {
+    const { refinement } = this.of;
+    const at = new Evaluator(environment(state));
+    const result = new Map<string, bigint | FileValue | MemoryValue>();
+    for (const v of refinement.guest.variables) if (v.implicit) result.set(v.name, 0n);
+    for (const v of guestVariables(refinement)) {
+      if (v.sort.kind === "memory") {
+        result.set(v.name, this.guestView(this.memoryIn(state)));
+        continue;
+      }
+      const term = refinement.abstraction.get(v.name);
+      if (term === undefined) throw new InternalDefect(`the abstraction says nothing of ${v.name}`);
+      let value = at.value(term);
+      if (value instanceof FileValue) for (const [i, fixed] of v.fixed) value = value.set(BigInt(i), fixed);
+      result.set(v.name, value);
+    }
+    return result;
+  }
+
+  private guestView(memory: MemoryValue): MemoryValue {
+    const at = this.of.guestRegion?.at ?? 0n;
+    const permissions = (access: Access, address: bigint): boolean => {
+      const host = BigInt.asUintN(64, address + at);
+      if (this.own.some(({ lo, hi }) => host >= lo - GUARD && host < hi + GUARD)) {
+        this.trespassed = true;
+        return true;
+      }
+      return host < this.of.refinement.limit && this.memoryIn(this.before).permissions(access, host);
+    };
+    if (at === 0n) return memory.withPermissions(permissions);
+    return MemoryValue.empty(memory.addressWidth, permissions, (a) => memory.readByte(a + at));
+  }
+
+  // ---- where they meet
+
+  private atExit(state: State, address: bigint, exit: Exit, guest: GuestRun): readonly Violation[] {
+    const obligation = `commute/${this.of.name}/exit+${this.offset(address)}`;
+    const told = exit.guest ?? this.toldCounter(state);
+    const current = this.mapped(address)?.guest;
+    const raising = exit.guest ?? current;
+    const met = guest.find(({ pc, steps, last }) => {
+      if (exit.interrupt) return steps === 0;
+      if (exit.trap !== undefined) return pc === raising;
+      const arrived = pc === told && (current === undefined || last === current);
+      return steps > 0 && (arrived || !this.of.guestCode.contains(pc));
+    });
+    if (met === undefined) return this.missed(obligation, guest, exit.guest);
+    const differs = [
+      ...this.compare(state, met.state, exit.guest),
+      ...this.preserved(state, this.of.refinement.preserve),
+    ];
+    if (exit.trap !== undefined) {
+      const raised = this.trapOf(guest.trapOf(met));
+      if (raised !== exit.trap) differs.push({ variable: "trap", guest: raised, host: exit.trap });
+    }
+    return this.violate(obligation, differs);
+  }
+
+  private atPoint(state: State, address: bigint, point: Point, guest: GuestRun): readonly Violation[] {
+    const obligation = `commute/${this.of.name}/point+${this.offset(address)}`;
+    if (this.wanted !== undefined && this.wanted !== obligation) return [];
+    const least = point.cut ? this.start.least : 0;
+    const met = guest.find(({ pc, steps }) => steps >= least && pc === point.guest);
+    if (met === undefined) return this.missed(obligation, guest, point.guest);
+    const { regions, preserve } = this.of.refinement;
+    const bases = regions.flatMap((r) => (r.kind === "based" ? [r.base] : []));
+    const differs = [
+      ...this.compare(state, met.state, point.guest),
+      ...(point.cut ? this.preserved(state, [...new Set([...preserve, ...bases])]) : []),
+    ];
+    return this.violate(obligation, differs);
+  }
+
+  private trapped(
+    state: State,
+    after: State,
+    of: HostInstruction,
+    accesses: readonly ConcreteAccess[],
+    guest: GuestRun,
+  ): readonly Violation[] {
+    const { refinement } = this.of;
+    const trap = trapIn(refinement.host, after);
+    const denied = accesses.some(({ access, address, bytes }) => {
+      const inOwn = this.own.some(({ lo, hi }) => address >= lo && address < hi);
+      return !inOwn && !this.accessibleTo(access, address, bytes);
+    });
+    if (!denied) return this.astray(of.address, `${of.instruction.mnemonic} raises ${trap}`);
+    const obligation = `materialize/${this.of.name}/+${this.offset(of.address)}`;
+    const entry = this.mapped(of.address);
+    if (entry === undefined) {
+      return this.violate(obligation, [{ variable: "fault map", guest: "an entry", host: "none" }]);
+    }
+    const met = guest.find(({ pc }) => pc === entry.guest);
+    if (met === undefined) return this.missed(obligation, guest, entry.guest);
+    const differs = this.compare(state, met.state, entry.guest);
+    const faulted = guest.trapOf(met);
+    const raised = this.trapOf(faulted);
+    const faults = refinement.guest.variables.flatMap((v) => [v.faults.load, v.faults.store]);
+    if (!faults.includes(raised)) differs.push({ variable: "trap", guest: raised, host: trap });
+    else {
+      const told = addressOf(refinement.host, after);
+      const wanted = faulted === undefined ? undefined : addressOf(refinement.guest, faulted);
+      const address = told === undefined ? undefined : BigInt.asUintN(64, told - (this.of.guestRegion?.at ?? 0n));
+      if (address !== undefined && wanted !== undefined && address !== wanted)
+        differs.push({ variable: "trap.value", guest: hex(wanted), host: hex(address) });
+    }
+    return this.violate(obligation, differs);
+  }
+
+  private mapped(address: bigint): FaultEntry | undefined {
+    return this.of.translation.faults.find((f) => covers(f, address));
+  }
+
+  private accessibleTo(access: Access, address: bigint, bytes: number): boolean {
+    for (let i = 0n; i < BigInt(bytes); i++) if (!this.hostMay(access, BigInt.asUintN(64, address + i))) return false;
+    return true;
+  }
+
+  private compare(state: State, guest: State, pc: bigint | undefined): Difference[] {
+    const { refinement } = this.of;
+    const counter = refinement.guest.instructionSet?.programCounter ?? "pc";
+    const host = this.abstract(state);
+    host.set(counter, pc ?? this.toldCounter(state) ?? 0n);
+    const seen = new Map(guest);
+    for (const v of refinement.guest.variables) {
+      if (v.implicit) seen.set(v.name, 0n);
+      const memory = guest.get(v.name);
+      if (memory instanceof MemoryValue) host.set(v.name, this.hostBytes(memory, v.name, state));
+    }
+    return differences(refinement.guest, seen, host);
+  }
+
+  /** The guest's program counter by α, where that gives it. */
+  private toldCounter(state: State): bigint | undefined {
+    const { guest, abstraction } = this.of.refinement;
+    const given = abstraction.get(guest.instructionSet?.programCounter ?? "");
+    return given === undefined ? undefined : new Evaluator(environment(state)).number(given);
+  }
+
+  /** The guest's memory, but with the host's bytes wherever either of them has written. */
+  private hostBytes(guest: MemoryValue, name: string, state: State): MemoryValue {
+    const at = this.of.guestRegion?.at ?? 0n;
+    const host = this.memoryIn(state);
+    const before = this.guestStart.get(name);
+    const written = before instanceof MemoryValue ? before.differences(guest) : [];
+    const touched = this.memoryIn(this.hostStart)
+      .differences(host)
+      .filter((h) => !this.own.some(({ lo, hi }) => h >= lo && h < hi))
+      .map((h) => BigInt.asUintN(64, h - at));
+    let result = guest;
+    for (const a of new Set([...written, ...touched]))
+      result = result.store(a, 1, BigInt(host.readByte(BigInt.asUintN(64, a + at))));
+    return result;
+  }
+
+  private preserved(state: State, names: readonly string[]): Difference[] {
+    return names.flatMap((name) => {
+      const [was, is] = [numberIn(this.before, name), numberIn(state, name)];
+      return was === is ? [] : [{ variable: name, guest: hex(was), host: hex(is) }];
+    });
+  }
+
+  /** The guest does not come to where the host says that it is. */
+  private missed(obligation: string, guest: GuestRun, wanted: bigint | undefined): readonly Violation[] {
+    if (guest.trapped !== undefined) {
+      return this.violate(obligation, [{ variable: "trap", guest: this.trapOf(guest.trapped), host: "none" }]);
+    }
+    const { last } = guest;
+    const counter = this.of.refinement.guest.instructionSet?.programCounter ?? "pc";
+    const place = wanted === undefined ? "elsewhere" : hex(wanted);
+    return this.violate(obligation, [
+      { variable: counter, guest: last === undefined ? "" : hex(last.pc), host: place },
+    ]);
+  }
+
+  private trapOf(state: State | undefined): string {
+    return state === undefined ? "none" : trapIn(this.of.refinement.guest, state);
+  }
+
+  private astray(address: bigint, why: string): readonly Violation[] {
+    const obligation = `commute/${this.of.name}/host+${this.offset(address)}`;
+    return this.violate(obligation, [{ variable: "host", guest: "goes on", host: why }]);
+  }
+
+  private violate(obligation: string, differs: readonly Difference[]): readonly Violation[] {
+    return differs.length === 0 ? [] : [{ obligation, differs, certain: true }];
+  }
+
+  private offset(address: bigint): string {
+    return (address - this.of.translation.host.address).toString(16);
+  }
+
+  private memoryIn(state: State): MemoryValue {
+    const memory = state.get(this.memory);
+    if (!(memory instanceof MemoryValue)) throw new InternalDefect("the state has no memory");
+    return memory;
+  }
+}
+
+function numberIn(state: State, name: string): bigint {
+  const value = state.get(name);
+  if (typeof value !== "bigint") throw new InternalDefect(`the state has no number \`${name}\``);
+  return value;
+}
+
+function trapIn(machine: Machine, state: State): string {
+  const code = state.get("trap");
+  return machine.traps.find((t) => BigInt(t.code) === code)?.name ?? "none";
+}
+
+/** The address that a trap tells, where its first argument is one. */
+function addressOf(machine: Machine, state: State): bigint | undefined {
+  const trap = machine.traps.find((t) => BigInt(t.code) === state.get("trap"));
+  const value = state.get("trap.value");
+  const [first] = trap?.parameters ?? [];
+  return trap?.parameters.length === 1 && first?.type.kind === "bits" && typeof value === "bigint"
+    ? BigInt.asUintN(first.type.width, value)
+    : undefined;
+}

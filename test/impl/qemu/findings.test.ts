@@ -1,0 +1,129 @@
+/** Every finding is found again, and shown by a run. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test, type TestContext } from "vitest";
+import { parse } from "yaml";
+import { writeElf } from "../../../impl/qemu/elf.js";
+import { withExecutable } from "../../../impl/qemu/qemu-log.js";
+import { runBlock } from "../../../impl/qemu/run-block.js";
+import { findProgram, versionOf } from "../../../impl/shared/programs.js";
+import { disassembleX86 } from "../../../refinement/assembly/x86/index.js";
+import { hostText } from "../../../refinement/translation/listing.js";
+import { answersOf, FOLDER, needQemu, type Opened, type Variant } from "./need-qemu.js";
+import { validate } from "./validate.js";
+
+interface Finding {
+  readonly name: string;
+  readonly refinement: string;
+  readonly "seen-in": readonly string[];
+  readonly guest: { readonly pc: number; readonly code: string };
+  readonly host: readonly string[];
+}
+
+/** Of a refuted block: run from a state, under user-mode QEMU. */
+interface Refuted extends Finding {
+  readonly cause: { readonly obligation: string; readonly variable: string };
+  readonly run: {
+    readonly before: Readonly<Record<string, number>>;
+    readonly variable: string;
+    readonly manual: number;
+    readonly qemu: number;
+  };
+}
+
+/** Of something that user mode does not show: a bare-metal program, and what mtval is in its first trap. */
+interface Shown extends Finding {
+  readonly "system-run": {
+    readonly address: number;
+    readonly words: readonly number[];
+    readonly cause: number;
+    readonly manual: number;
+    readonly qemu: number;
+  };
+}
+
+const file: { readonly findings: readonly (Refuted | Shown)[] } = parse(
+  readFileSync(path.join(FOLDER, "findings.yaml"), "utf8"),
+);
+
+const VARIANTS: Readonly<Record<string, Variant>> = { qemu: ".", "qemu-rv64imac_zba_zbb": "rv64imac_zba_zbb" };
+
+/** Skips where the finding is not known to be in the installed version. */
+async function needVersion(ctx: TestContext, finding: Finding): Promise<Opened> {
+  const opened = await needQemu(ctx, VARIANTS[finding.refinement]);
+  const version = await versionOf(opened.program);
+  if (!finding["seen-in"].some((v) => version.includes(`version ${v} `)))
+    ctx.skip(`seen in QEMU ${finding["seen-in"].join(", ")}; this is ${version}`);
+  return opened;
+}
+
+const indexOf = (name: string): number => Number(/^x\[(\d+)\]$/.exec(name)?.[1]);
+const blockOf = ({ name, guest }: Finding): { name: string; pc: bigint; code: Uint8Array } => ({
+  name,
+  pc: BigInt(guest.pc),
+  code: Buffer.from(guest.code, "hex"),
+});
+
+describe.each(file.findings)("$name", (finding) => {
+  test("has that host code", async (ctx) => {
+    const { translator } = await needVersion(ctx, finding);
+    const [answer] = await answersOf(translator, [blockOf(finding)]);
+    if (answer?.kind !== "translated") throw new Error(`not translated: ${JSON.stringify(answer)}`);
+    const { assembly } = hostText(answer.translation.host, disassembleX86);
+    const from = assembly.indexOf(finding.host[0] ?? "");
+    expect(assembly.slice(from, from + finding.host.length)).toEqual(finding.host);
+  });
+});
+
+describe.each(file.findings.filter((f) => "run" in f))("$name", (finding) => {
+  test("is refuted in that variable", async (ctx) => {
+    const { refinement, translator } = await needVersion(ctx, finding);
+    const settled = await validate(refinement, translator, blockOf(finding));
+    const refuted = settled.flatMap(({ verdict }) => (verdict.verdict === "refuted" ? [verdict.counterexample] : []));
+    expect(refuted.map((c) => c.cause.variable)).toEqual([finding.cause.variable]);
+    expect(refuted[0]?.obligation).toContain(finding.cause.obligation);
+  });
+
+  test("is what QEMU does", async (ctx) => {
+    const { refinement, program } = await needVersion(ctx, finding);
+    const { before, variable, qemu, manual } = finding.run;
+    const x = Array.from({ length: 32 }, () => 0n);
+    for (const [name, value] of Object.entries(before)) x[indexOf(name)] = BigInt(value);
+    const emulation = {
+      emulator: program,
+      processor: ["-cpu", "rv64,zba=on,zbb=on"],
+      singleStep: "",
+      guest: refinement.guest,
+      silenceMs: 60_000,
+      totalMs: 60_000,
+    };
+    const { pc, code } = blockOf(finding);
+    const outcome = await runBlock(emulation, { pc, code, x, memory: [] }, new AbortController().signal);
+    expect(outcome).toMatchObject({ signal: 5, pc: pc + BigInt(code.length) });
+    expect(outcome.x[indexOf(variable)]).toBe(BigInt(qemu));
+    expect(qemu).not.toBe(manual);
+  });
+});
+
+describe.each(file.findings.filter((f) => "system-run" in f))("$name", (finding) => {
+  test("is what QEMU does in system mode", async (ctx) => {
+    await needVersion(ctx, finding);
+    const program = await findProgram("qemu-system-riscv64");
+    if (program === undefined)
+      return ctx.skip("qemu-system-riscv64 is not installed: apt-get install qemu-system-misc");
+    const { address, words, cause, qemu, manual } = finding["system-run"];
+    const data = new Uint8Array(Uint32Array.from(words).buffer);
+    const segment = { address: BigInt(address), data, writable: false, executable: true };
+    const log = await withExecutable(writeElf(BigInt(address), [segment]), (elf) => {
+      const args = ["-M", "virt", "-cpu", "rv64,c=off", "-bios", "none", "-nographic", "-d", "int", "-kernel", elf];
+      const limits = { timeout: 60_000, killSignal: "SIGKILL", maxBuffer: 1 << 20 } as const;
+      return new Promise<string>((resolve, reject) => {
+        execFile(program, args, limits, (error, _, stderr) => (error === null ? resolve(stderr) : reject(error)));
+      });
+    });
+    const [, told, value] = /cause:([0-9a-f]+), epc:\S+ tval:(0x[0-9a-f]+)/.exec(log) ?? [];
+    expect([Number.parseInt(told ?? "", 16), Number(value)]).toEqual([cause, qemu]);
+    expect(qemu).not.toBe(manual);
+  });
+});
