@@ -3,11 +3,14 @@
  * imports are the linter's business: it knows that types may go round.)
  */
 const room = (name) => `^${name}/`;
-const outside = (...rooms) => ({ path: "^(refinement|spec|impl|properties|cli|explorer|bench|test)/", pathNot: rooms });
+const outside = (...rooms) => ({
+  path: "^(refinement|spec|impl|properties|cli|explorer|bench|validation|test)/",
+  pathNot: rooms,
+});
 
 /** The interface files of refinement/ and the terms under them: what everything may rest on. */
 const base = [
-  "^refinement/(machine|refinement|counterexample|verdict|errors|emulator|module-url)\\.ts$",
+  "^refinement/(machine|refinement|decoded|counterexample|verdict|errors|emulator|module-url)\\.ts$",
   "^refinement/execute/state\\.ts$",
   "^refinement/terms/",
 ];
@@ -37,7 +40,7 @@ export default {
     {
       name: "machine-rests-on-terms",
       severity: "error",
-      from: { path: "^refinement/(machine|refinement|counterexample|verdict|errors|emulator)\\.ts$" },
+      from: { path: "^refinement/(machine|refinement|decoded|counterexample|verdict|errors|emulator)\\.ts$" },
       to: outside(...base),
     },
     {
@@ -64,7 +67,7 @@ export default {
       comment: "spec and impl never import cli, properties or the campaign",
       severity: "error",
       from: { path: "^(spec|impl)/" },
-      to: { path: "^(cli|explorer|properties|bench|test|refinement/campaign)/" },
+      to: { path: "^(cli|explorer|properties|bench|validation|test|refinement/campaign)/" },
     },
     {
       name: "vms-share-only-impl-shared",
@@ -76,14 +79,29 @@ export default {
       name: "properties-do-not-drive",
       severity: "error",
       from: { path: room("properties") },
-      to: { path: "^(cli|explorer|bench|test|refinement/campaign)/" },
+      to: { path: "^(cli|explorer|bench|validation|test|refinement/campaign)/" },
     },
     {
       name: "nothing-imports-the-outside",
-      comment: "cli, explorer, bench and test are ends",
+      comment: "cli, explorer, bench, validation and test are ends",
       severity: "error",
-      from: { pathNot: "^(cli|explorer|bench|test)/" },
-      to: { path: "^(cli|explorer|bench|test)/" },
+      from: { pathNot: "^(cli|explorer|bench|validation|test)/" },
+      to: { path: "^(cli|explorer|bench|validation|test)/" },
+    },
+    {
+      name: "iced-behind-its-interface",
+      comment: "one backend of refinement/assembly/library.ts knows the library",
+      severity: "error",
+      from: { pathNot: "^(refinement/assembly/x86|test)/" },
+      to: { path: "node_modules/iced-x86/" },
+    },
+    {
+      name: "decoders-are-loaded-when-needed",
+      comment:
+        "no command loads a decoder's WebAssembly for a machine that does without; types may be told from the other files",
+      severity: "error",
+      from: { pathNot: "^(refinement/assembly/x86|impl|test)/" },
+      to: { path: "^refinement/assembly/x86/index\\.ts$", dynamic: false },
     },
     {
       name: "runs-in-a-browser",

@@ -57,14 +57,14 @@ function evaluated(machine: Machine, milliseconds: number): number {
 }
 
 /** Undefined where a program that is needed is not installed. */
-async function againstQemu(machine: Machine, name: string, rounds: number): Promise<Row | undefined> {
+async function againstQemu(machine: Machine, name: string, rounds: number, march = "rv64im"): Promise<Row | undefined> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "commute-bench-"));
   try {
     const elf = path.join(folder, name);
     const source = path.join(packageRoot(), "bench", "programs", `${name}.c`);
     const options = [
       "-O2",
-      "-march=rv64im",
+      `-march=${march}`,
       "-mabi=lp64",
       "-nostdlib",
       "-static",
@@ -86,7 +86,7 @@ async function againstQemu(machine: Machine, name: string, rounds: number): Prom
     const value = result.steps / result.seconds / 1e6;
     const baseline = result.steps / elapsed / 1000;
     return {
-      name: `run: ${name}.c`,
+      name: march === "rv64im" ? `run: ${name}.c` : `run: ${name}.c for ${march}`,
       value,
       unit: UNIT,
       baseline: { name: "qemu-riscv64", value: baseline },
@@ -99,6 +99,7 @@ async function againstQemu(machine: Machine, name: string, rounds: number): Prom
 
 export default async function (): Promise<readonly Row[]> {
   const machine = await loadMachine(path.join(packageRoot(), "spec", "riscv", "rv64im.yaml"));
+  const compressed = await loadMachine(path.join(packageRoot(), "spec", "riscv", "rv64imac.yaml"));
   evaluated(machine, 200);
   const reference = evaluated(machine, 1000);
   const loop = simulated(machine, 30_000_000);
@@ -112,6 +113,8 @@ export default async function (): Promise<readonly Row[]> {
     },
     await againstQemu(machine, "mix", 60_000_000),
     await againstQemu(machine, "sort", 1000),
+    await againstQemu(compressed, "mix", 60_000_000, "rv64imac"),
+    await againstQemu(compressed, "sort", 1000, "rv64imac"),
   ];
   return rows.filter((row) => row !== undefined);
 }

@@ -6,11 +6,12 @@ import { testEmulator as test } from "../properties/emulator.js";
 const CASES = 100;
 
 export const testEmulator: EmulatorTester = async (refinement, options) => {
-  const { cases = CASES, seed, date, signal, onProgress } = options;
+  const { cases = CASES, seed, date, only, signal, onProgress } = options;
   const tested = await test(refinement, {
     cases,
     seed,
     date,
+    only,
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
   });

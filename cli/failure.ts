@@ -42,18 +42,18 @@ const PATH_MISTAKES: Readonly<Record<string, string>> = {
   EPERM: "not permitted",
   EISDIR: "it is a folder, and a file is needed",
   ENOTDIR: "a part of the path is a file, and a folder is needed",
-  EEXIST: "it exists already",
+  EEXIST: "it exists already, and is no folder",
   EROFS: "the file system is read-only",
   ENOSPC: "no space is left on the device",
   ENAMETOOLONG: "the name is too long",
   ELOOP: "its symbolic links go round in a circle",
 };
 
-/** A path that the operating system refuses is the user's to mend. `path` is for errors that do not say which. */
+/** A path that the operating system refuses is the user's to mend, whatever its reason. `path` is for errors that do not say which. */
 export function pathMistake(error: unknown, path?: string): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   const which = "path" in error ? String(error.path) : path;
-  const why = PATH_MISTAKES[String(error.code)];
+  const why = PATH_MISTAKES[String(error.code)] ?? ("errno" in error ? error.message : undefined);
   return why === undefined || which === undefined ? undefined : `${which}: ${why}`;
 }
 

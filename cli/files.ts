@@ -1,9 +1,10 @@
 /** Files that the user names: where output is to go is tried before long work, not after. */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "../refinement/errors.js";
+import { makeFolder } from "../refinement/make-folder.js";
 import { pathMistake } from "./failure.js";
 
 /** The contents of a file; `-` is standard input. */
@@ -20,7 +21,7 @@ export async function readInput(file: string): Promise<Uint8Array> {
 
 export async function writableFolder(folder: string, option: string): Promise<void> {
   await attempt(option, folder, async () => {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const trial = join(folder, `.${randomUUID()}`);
     await writeFile(trial, "");
     await rm(trial);
@@ -29,7 +30,7 @@ export async function writableFolder(folder: string, option: string): Promise<vo
 
 export async function writableFile(file: string, option: string): Promise<void> {
   await attempt(option, file, async () => {
-    await mkdir(dirname(resolve(file)), { recursive: true });
+    await makeFolder(dirname(resolve(file)));
     await (await open(file, "a")).close();
   });
 }

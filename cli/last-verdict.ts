@@ -1,7 +1,8 @@
 /** The verdict that the last whole check of a refinement gave, kept beside the cache for `list`. */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../refinement/make-folder.js";
 import type { Summary } from "../refinement/verdict.js";
 import type { Project } from "./project.js";
 
@@ -26,7 +27,7 @@ export async function keepVerdict(project: Project, file: string, verdict: Summa
   const target = place(project, file);
   const draft = `${target}.${randomUUID()}`;
   try {
-    await mkdir(join(project.cache, "last"), { recursive: true });
+    await makeFolder(join(project.cache, "last"));
     await writeFile(draft, JSON.stringify(verdict));
     await rename(draft, target);
   } catch {

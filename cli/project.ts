@@ -134,7 +134,7 @@ export async function find(project: Project, kind: Entry["kind"], text: string):
   throw new UserError(unknown(kind, text, known));
 }
 
-function looksLikePath(text: string): boolean {
+export function looksLikePath(text: string): boolean {
   return /\.ya?ml$/.test(text) || text.includes("/") || text.includes(sep);
 }
 

@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-const ROOMS = ["spec", "impl", "refinement", "properties", "cli", "bench", "test"];
+const ROOMS = ["spec", "impl", "refinement", "properties", "cli", "bench", "validation", "test"];
 
 export default function build(): void {
   const stale = ROOMS.flatMap(sources).some((file) => isStale(file));

@@ -1,5 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import type { Command } from "commander";
+import type { Program } from "../../refinement/assembly/index.js";
+import type { Machine } from "../../refinement/machine.js";
 import { readInput } from "../files.js";
 import { instructionSetOf, machineNamed } from "../load.js";
 import { pcOption } from "../options.js";
@@ -24,7 +26,8 @@ Prints a line for each instruction: address, bytes in memory order, text; with -
 
 Examples:
   commute asm rv64im 'addi a0, zero, 7; mul a0, a0, a0'
-  commute asm --quiet rv32i loop.s`,
+  commute asm --quiet rv32i loop.s
+  commute asm x86-64 'add rax, [rbx+rcx*8+16]'`,
     )
     .action((machine: string, text: string, options: AsmOptions) =>
       session(options, ({ out }) => asm(machine, text, options.pc, out)),
@@ -33,10 +36,8 @@ Examples:
 
 async function asm(name: string, argument: string, pc: bigint, out: Output): Promise<number> {
   const machine = await machineNamed(name);
-  instructionSetOf(machine, "asm");
   const { file, text } = await source(argument);
-  const { assembleProgram } = await import("../../refinement/assembly/index.js");
-  const { lines } = assembleProgram(machine, text, pc, file);
+  const { lines } = await assembled(machine, text, pc, file);
   const shown = lines.map((line) => ({
     address: line.address,
     code: Buffer.from(line.bytes).toString("hex"),
@@ -46,6 +47,18 @@ async function asm(name: string, argument: string, pc: bigint, out: Output): Pro
   if (out.isQuiet) out.line(shown.map((l) => l.code).join(" "));
   else for (const row of table(shown.map((l) => [`0x${l.address.toString(16)}`, l.code, l.text]))) out.line(row);
   return 0;
+}
+
+async function assembled(machine: Machine, text: string, pc: bigint, file: string): Promise<Program> {
+  const { decoded } = machine;
+  if (decoded !== undefined) {
+    const { decoderLibrary } = await import("../../refinement/assembly/library.js");
+    const known = new Set(decoded.blocks.map((b) => b.mnemonic));
+    return (await decoderLibrary(decoded)).assemble(text, pc, (mnemonic) => known.has(mnemonic), file);
+  }
+  instructionSetOf(machine, "asm");
+  const { assembleProgram } = await import("../../refinement/assembly/index.js");
+  return assembleProgram(machine, text, pc, file);
 }
 
 async function source(argument: string): Promise<{ readonly file: string; readonly text: string }> {

@@ -1,16 +1,17 @@
 import type { Command } from "commander";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import type { CampaignEvent } from "../../refinement/campaign/events.js";
 import type { CampaignOptions } from "../../refinement/campaign/options.js";
 import type { Finding, RefinementReport, Report } from "../../refinement/campaign/report.js";
-import { unreachable, UserError } from "../../refinement/errors.js";
-import { exitCode, isGood, type Method, type VerdictName } from "../../refinement/verdict.js";
+import { UserError } from "../../refinement/errors.js";
+import { exitCode, type Method } from "../../refinement/verdict.js";
 import { readDefinition, record } from "../definition.js";
 import { INTERRUPTED } from "../exit.js";
+import { renderFindings } from "../findings.js";
+import { follow } from "../follow.js";
 import { keepVerdict } from "../last-verdict.js";
 import { durationOption, integerOption, listOption } from "../options.js";
-import { discover, type Entry, find, nearest, type Project, show } from "../project.js";
+import { discover, type Entry, find, looksLikePath, nearest, type Project, show } from "../project.js";
 import { renderRefinement } from "../report.js";
 import { commonOptions, type Session, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
@@ -22,16 +23,21 @@ import { writableFile, writableFolder } from "../files.js";
 const METHODS = ["prove", "test", "explore"] as const satisfies readonly Method[];
 const SOLVERS = ["auto", "z3-wasm", "z3", "cvc5"] as const;
 
+const TIMEOUT_MS = 10_000;
+/** What a planted fault makes false no patience proves, and tests and random states refute it. */
+const FAULT_TIMEOUT_MS = 1_000;
+
 interface CheckOptions extends CommonOptions {
   readonly mode?: readonly Method[];
   readonly only?: readonly string[];
   readonly budget?: number;
-  readonly timeout: number;
+  readonly timeout?: number;
   readonly cases?: number;
   readonly seed: number;
   readonly jobs: number;
   readonly solver: readonly (typeof SOLVERS)[number][];
   readonly fault?: string;
+  readonly blocksFrom?: string;
   readonly save?: string;
   readonly smt2?: string;
   readonly junit?: string;
@@ -54,7 +60,7 @@ export function addCheck(program: Command): Command {
       some,
     )
     .option("--budget <TIME>", "for the whole run, as in 60s; what is not settled by then is unknown", durationOption)
-    .option("--timeout <TIME>", "for one query to a solver", durationOption, 10_000)
+    .option("--timeout <TIME>", "for one query to a solver (default: 10s; with --fault 1s)", durationOption)
     .option("--cases <N>", "cases of each test (default: as many as take a few seconds)", integerOption(1))
     .option("--seed <N>", "of everything random; the same seed gives the same report", integerOption(0), 42)
     .option(
@@ -65,6 +71,7 @@ export function addCheck(program: Command): Command {
     )
     .option("--solver <NAME>", `one of ${SOLVERS.join(", ")}`, listOption(SOLVERS), ["auto"])
     .option("--fault <NAME>", "check with that seeded fault planted; the refinement's file describes it")
+    .option("--blocks-from <ELF>", "of translators: validate the translation of that program's blocks")
     .option("--save <DIR>", "write counterexamples there, for `commute replay`")
     .option("--smt2 <DIR>", "write every query that reaches a solver there, for others to check")
     .option("--junit <FILE>", "write a JUnit XML report there")
@@ -107,9 +114,10 @@ async function check(
     modes: options.mode,
     only: options.only,
     budgetMs: options.budget,
-    timeoutMs: options.timeout,
+    timeoutMs: options.timeout ?? (options.fault === undefined ? TIMEOUT_MS : FAULT_TIMEOUT_MS),
     cases: options.cases,
     seed: options.seed,
+    blocksFrom: options.blocksFrom === undefined ? undefined : resolve(options.blocksFrom),
     jobs: options.jobs,
     solver: options.solver[0] ?? "auto",
     fault: options.fault,
@@ -142,9 +150,10 @@ async function check(
 /** `check` is what happens without a command: a misspelt command must not be taken for a refinement. */
 function notACommand(name: string | undefined, project: Project, commands: readonly string[]): void {
   if (name === undefined || process.argv[2] !== name || project.refinements.some((r) => r.name === name)) return;
-  const near = nearest(name, commands);
-  if (near !== undefined)
-    throw new UserError(`there is no command or refinement called \`${name}\`; did you mean \`${near}\`?`);
+  if (looksLikePath(name)) return;
+  const near = nearest(name, [...commands, ...project.refinements.map((r) => r.name)]);
+  const hint = near === undefined ? "`commute --help` names all commands" : `did you mean \`${near}\`?`;
+  throw new UserError(`there is no command or refinement called \`${name}\`; ${hint}`);
 }
 
 /** The refinements to check. A fault must be one that each of them describes; without names, those that do are checked. */
@@ -189,58 +198,6 @@ function nothingChosen({ only, mode }: CheckOptions): string {
   return `no obligation is left to check with ${by.join(" ")}; \`commute explain REFINEMENT\` names the obligations`;
 }
 
-/** Shows how far the run is, and what is not well as soon as it is known. */
-function follow(out: Output): (event: CampaignEvent) => void {
-  let [done, total] = [0, 0];
-  const verdicts = new Map<VerdictName, number>();
-  // What is running, oldest first, with how far it is.
-  const running = new Map<string, { readonly label: string; readonly part: number }>();
-  const show = () => {
-    const parts = [...running.values()].reduce((sum, { part }) => sum + part, 0);
-    const [oldest] = running.values();
-    const found = [...verdicts].map(([name, n]) => `${n} ${name}`).join(", ");
-    out.progress.update({ done: Math.min(total, done + parts), total, found, running: oldest?.label ?? "" });
-  };
-  return (event) => {
-    switch (event.kind) {
-      case "planned":
-        [done, total] = [event.done, event.total];
-        return show();
-      case "started": {
-        const { refinement, task, method } = event;
-        running.set(`${refinement} ${task} ${method}`, { label: `${refinement} ${task} (${method})`, part: 0 });
-        return show();
-      }
-      case "progress": {
-        const { refinement, task, method, part, of } = event;
-        const label = `${refinement} ${task} (${method} ${part}/${of})`;
-        running.set(`${refinement} ${task} ${method}`, { label, part: of === 0 ? 0 : part / of });
-        return show();
-      }
-      case "settled": {
-        const { refinement, obligation } = event;
-        const { name, verdict, method, by } = obligation;
-        [done, total] = [event.done, event.total];
-        verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
-        if (!isGood(verdict)) {
-          out.note(`${colorOf(out.noteColors, verdict)(verdict)} ${refinement} ${name} (${method}, ${by})`);
-        }
-        return show();
-      }
-      case "ended":
-        [done, total] = [event.done, event.total];
-        running.delete(`${event.refinement} ${event.task} ${event.method}`);
-        return show();
-      case "skipped":
-        return show();
-      case "warning":
-        return out.note(`${out.noteColors.yellow("warning")}: ${event.message}`);
-      default:
-        return unreachable(event);
-    }
-  };
-}
-
 async function render(report: Report, findings: readonly Finding[], out: Output): Promise<void> {
   if (out.isJson) return;
   for (const r of report.refinements) {
@@ -251,46 +208,6 @@ async function render(report: Report, findings: readonly Finding[], out: Output)
     out.line();
   }
   if (!out.isQuiet) out.line(closing(report, out));
-}
-
-/** So many counterexamples of a refinement are shown whole; all of them are saved. */
-const SHOWN = 5;
-
-/** Of those that are alike, the first is shown; of the others, what they are. */
-async function renderFindings(r: RefinementReport, findings: readonly Finding[]): Promise<string[]> {
-  const { renderCounterexample } = await import("../../refinement/counterexample-text.js");
-  const { loadRefinement } = await import("../../spec/notation/index.js");
-  const refinement = await loadRefinement(r.file, r.fault === undefined ? {} : { fault: r.fault });
-  const alike = new Map<string, Finding[]>();
-  for (const f of findings) {
-    const { obligation, variable } = f.counterexample.cause;
-    const key = `${obligation.split("/").slice(0, 2).join("/")} ${variable.replace(/\[.*?\]/, "")}`;
-    alike.set(key, [...(alike.get(key) ?? []), f]);
-  }
-  const groups = [...alike.values()];
-  const lines = groups
-    .slice(0, SHOWN)
-    .flatMap(([first, ...others]) => [
-      "",
-      ...(first === undefined ? [] : renderCounterexample(first.counterexample, refinement).split("\n")),
-      ...others
-        .filter((f, i) => isOtherCause(f, [first, ...others.slice(0, i)]))
-        .map((f) => `  also ${f.obligation}: ${titleOf(f)}`),
-    ]);
-  const left = groups.slice(SHOWN).flat().length;
-  return left === 0 ? lines : [...lines, "", `and ${left} more; --save DIR keeps them all`];
-}
-
-/** The same cause found by two methods is one bug. */
-function isOtherCause(f: Finding, earlier: readonly (Finding | undefined)[]): boolean {
-  const { obligation, variable } = f.counterexample.cause;
-  return !earlier.some(
-    (e) => e?.counterexample.cause.obligation === obligation && e.counterexample.cause.variable === variable,
-  );
-}
-
-function titleOf({ obligation, counterexample }: Finding): string {
-  return counterexample.title.replace(`${obligation}: `, "");
 }
 
 /** One line for the whole run: what every refinement came to, and what was not looked at. */

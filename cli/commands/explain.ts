@@ -127,7 +127,10 @@ function strings(value: unknown): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(entries).map(([key, entry]) => [key, text(entry)]));
 }
 
-/** Of a black box, those about single instructions; those about programs are found when it is run. */
+/**
+ * Of a black box, those about single instructions; those about programs are found when it is run. A translator's are named after the
+ * block and the host instruction.
+ */
 async function obligationsOf(refinement: Refinement): Promise<readonly string[]> {
   switch (refinement.form) {
     case "machine": {
@@ -136,6 +139,8 @@ async function obligationsOf(refinement: Refinement): Promise<readonly string[]>
     }
     case "emulator":
       return refinement.guest.transitions.map((t) => `commute/${t.name}`);
+    case "translator":
+      return ["commute/BLOCK/exit+N", "commute/BLOCK/point+N", "commute/BLOCK/host+N", "materialize/BLOCK/+N"];
     default:
       return unreachable(refinement);
   }
@@ -144,6 +149,7 @@ async function obligationsOf(refinement: Refinement): Promise<readonly string[]>
 function hostOf(refinement: Refinement): string {
   switch (refinement.form) {
     case "machine":
+    case "translator":
       return refinement.host.name;
     case "emulator":
       return refinement.name;

@@ -1,7 +1,8 @@
-import { cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { cp, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { UserError } from "../../refinement/errors.js";
+import { makeFolder } from "../../refinement/make-folder.js";
 import { packageRoot } from "../package.js";
 import { show } from "../project.js";
 import { commonOptions, session } from "../session.js";
@@ -9,25 +10,46 @@ import type { CommonOptions, Output } from "../terminal/output.js";
 
 export function addInit(program: Command): Command {
   return commonOptions(program.command("init"))
-    .description("make a new project: a small guest machine, a host that implements it, and a bug to find")
+    .description("make a new project: a small virtual machine, a claim that it keeps its promise, and a bug to find")
     .argument("<DIR>", "a folder that does not exist yet, or is empty")
+    .option(
+      "--kind <KIND>",
+      "machine: a guest and a host that implements it, as definitions; translator: a program that translates code",
+      kindOption,
+      "machine",
+    )
     .addHelpText(
       "after",
       `
-Example:
-  commute init my-vm && cd my-vm && commute check`,
+Examples:
+  commute init my-vm && cd my-vm && commute check
+  commute init my-jit --kind translator`,
     )
-    .action((directory: string, options: CommonOptions) => session(options, ({ out }) => init(directory, out)));
+    .action((directory: string, options: InitOptions) => session(options, ({ out }) => init(directory, options, out)));
 }
 
-async function init(argument: string, out: Output): Promise<number> {
+/** The folder of templates for each kind of project. */
+const TEMPLATES = { machine: "project", translator: "translator" } as const;
+const IGNORED = { machine: ".commute/\n", translator: ".commute/\nimpl/jit-c/translator\n" } as const;
+type Kind = keyof typeof TEMPLATES;
+
+interface InitOptions extends CommonOptions {
+  readonly kind: Kind;
+}
+
+function kindOption(text: string): Kind {
+  if (text === "machine" || text === "translator") return text;
+  throw new InvalidArgumentError(`It is one of ${Object.keys(TEMPLATES).join(", ")}.`);
+}
+
+async function init(argument: string, { kind }: InitOptions, out: Output): Promise<number> {
   const directory = resolve(argument);
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   if ((await readdir(directory)).length > 0)
     throw new UserError(`${argument} is not empty: a new project needs a folder of its own`);
-  await cp(join(packageRoot(), "templates", "project"), directory, { recursive: true });
+  await cp(join(packageRoot(), "templates", TEMPLATES[kind]), directory, { recursive: true });
   // npm leaves files of this name out of packages, so that it cannot be among the templates.
-  await writeFile(join(directory, ".gitignore"), ".commute/\n");
+  await writeFile(join(directory, ".gitignore"), IGNORED[kind]);
   const files = (await readdir(directory, { recursive: true, withFileTypes: true }))
     .filter((child) => child.isFile())
     .map((child) => join(child.parentPath, child.name))

@@ -73,7 +73,7 @@ async function describe(project: Project, entry: Entry): Promise<Described> {
     name: entry.name,
     title: text(definition["title"]),
     kind: text(definition["kind"]),
-    guest: machineName(project, entry, text(definition["guest"])),
+    guest: machineName(project, entry, reference(definition["guest"])),
     host: hostName(project, entry, definition),
     file: show(entry.file),
     isBuiltIn: entry.isBuiltIn,
@@ -82,9 +82,14 @@ async function describe(project: Project, entry: Entry): Promise<Described> {
   };
 }
 
+/** A machine is named, or named with values for its parameters. */
+function reference(written: unknown): string {
+  return text(written) || text(record(written)["base"]);
+}
+
 /** An emulator is no machine of ours: it is called by its own name, or by its module's folder. */
 function hostName(project: Project, entry: Entry, definition: Definition): string {
-  const host = text(definition["host"]);
+  const host = reference(definition["host"]);
   return host === ""
     ? text(record(definition["emulator"])["program"]) || entry.name
     : machineName(project, entry, host);

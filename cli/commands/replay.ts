@@ -104,7 +104,9 @@ function render(replayed: readonly Replayed[], total: number, out: Output): void
   for (const { file, ok, report, message } of replayed) {
     if (ok) continue;
     out.line();
-    out.line(`${show(file)}${message === undefined ? "" : `: ${message}`}`);
+    out.line(
+      message === undefined ? show(file) : message.startsWith(`${file}:`) ? message : `${show(file)}: ${message}`,
+    );
     if (report !== undefined) for (const line of report.split("\n")) out.line(`  ${line}`);
   }
   const wrong = replayed.filter((r) => !r.ok).length;

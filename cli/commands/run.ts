@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
+import type { EbpfOptions } from "../../refinement/execute/ebpf.js";
 import type { ProgramSource, RunResult } from "../../refinement/execute/run.js";
 import { instructionSetOf, machineNamed } from "../load.js";
 import { integerOption } from "../options.js";
@@ -14,28 +15,36 @@ interface RunOptions extends CommonOptions {
   readonly signature?: string;
   readonly maxSteps?: number;
   readonly stdin?: string;
+  readonly context?: string;
+  readonly section?: string;
+  readonly entry?: string;
 }
 
 export function addRun(program: Command): Command {
   return commonOptions(program.command("run"))
     .description("run a program on the simulator derived from a machine's definition")
     .argument("<MACHINE>", "a name from `commute list`, or a path to a machine file")
-    .argument("<PROGRAM>", "an ELF file; with --hex instruction bytes in memory order")
+    .argument("<PROGRAM>", "an ELF file (for eBPF an object file); with --hex instruction bytes in memory order")
     .argument("[ARG...]", "arguments of the program (behind --, if they begin with a dash)")
     .option("--hex", "PROGRAM is not a file but bytes in hexadecimal")
     .option("--trace", "print every instruction and what it changes, on stderr")
     .option("--signature <FILE>", "write the memory from begin_signature to end_signature there")
     .option("--max-steps <N>", "stop after so many instructions", integerOption(1))
     .option("--stdin <FILE>", "what the program reads; - for standard input (default: nothing)")
+    .option("--context <HEX>", "eBPF: the bytes that r1 points to, r2 being their number (default: none)")
+    .option("--section <NAME>", "eBPF: the section to begin with, where the object has several")
+    .option("--entry <NAME>", "eBPF: the function to begin with, likewise")
     .addHelpText(
       "after",
       `
 The exit code is the program's own. A bare machine's \`halted\` is 0; a trap that nobody handles is 128 plus the signal
-that Linux would send; 152 when --max-steps are done. With --json the program's output is in the document.
+that Linux would send; 132 for an instruction that the machine lacks; 152 when --max-steps are done. With --json the program's output is in the document.
+An eBPF program's result, r0, is printed, and its lowest byte is the exit code; its context after it is in the document.
 
 Examples:
   commute run rv64im ./sort
-  commute run --trace --hex rv32i '13057000 9308d005 73000000'`,
+  commute run --trace --hex rv32i '13057000 9308d005 73000000'
+  commute run ebpf filter.o --entry classify --context 0800450000140000'`,
     )
     .action((machine: string, file: string, args: readonly string[], options: RunOptions) =>
       session(options, (s) => run(machine, file, args, options, s)),
@@ -51,13 +60,14 @@ async function run(
 ): Promise<number> {
   if (options.signature !== undefined) await writableFile(options.signature, "--signature");
   const machine = await machineNamed(name);
-  instructionSetOf(machine, "run");
+  if (machine.decoded === undefined) instructionSetOf(machine, "run");
   const source: ProgramSource =
     options.hex === true
       ? { kind: "hex", text: argument }
       : { kind: "elf", file: argument, bytes: await readInput(argument) };
   const stdin = options.stdin === undefined ? undefined : await readInput(options.stdin);
   const { runProgram } = await import("../../refinement/execute/run.js");
+  const { bytesOfHex } = await import("../../refinement/execute/image.js");
   const [stdout, stderr] = [sink(out, process.stdout), sink(out, process.stderr)];
   const result = await runProgram(machine, source, {
     ...(stdin === undefined ? {} : { stdin }),
@@ -67,9 +77,10 @@ async function run(
     trace: options.trace === true ? (line) => out.complain(line) : undefined,
     arguments: [argument, ...args],
     signal,
+    ...ebpfOptions(options, bytesOfHex),
   });
   if (options.signature !== undefined) await writeFile(options.signature, result.signature());
-  const { exitCode, reason, message, steps, seconds } = result;
+  const { exitCode, reason, message, steps, seconds, returned } = result;
   out.json({
     version: 1,
     machine: machine.name,
@@ -78,11 +89,20 @@ async function run(
     message: message ?? null,
     steps,
     seconds,
+    ...(returned === undefined ? {} : { r0: returned.r0, context: Buffer.from(returned.context).toString("hex") }),
     stdout: stdout.text(),
     stderr: stderr.text(),
   });
   if (!out.isJson) summarize(result, out);
   return exitCode;
+}
+
+function ebpfOptions(
+  { context, section, entry }: RunOptions,
+  bytesOf: (text: string) => Uint8Array,
+): { readonly ebpf?: EbpfOptions } {
+  if (context === undefined && section === undefined && entry === undefined) return {};
+  return { ebpf: { context: context === undefined ? undefined : bytesOf(context), section, entry } };
 }
 
 /** What the program writes goes where it would go; with --json it is kept for the document. */
@@ -97,7 +117,8 @@ function sink(out: Output, stream: NodeJS.WriteStream): { write(bytes: Uint8Arra
   };
 }
 
-function summarize({ message, steps, seconds }: RunResult, out: Output): void {
+function summarize({ message, steps, seconds, returned }: RunResult, out: Output): void {
+  if (returned !== undefined) out.line(`r0 = 0x${returned.r0.toString(16)}`);
   if (message !== undefined) out.complain(message);
   const rate = seconds > 0 ? `, ${(steps / seconds / 1e6).toFixed(1)} million/s` : "";
   out.note(`${steps.toLocaleString("en-US")} instructions in ${duration(seconds)}${rate}`);

@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { COUNTER, check, commute, folder } from "./commute.js";
@@ -86,6 +87,23 @@ describe("paths", () => {
       expect(stderr).toContain(`${option} spec/counter.yaml/below cannot be written`);
     },
   );
+
+  // Node's own way to make folders never comes back from there.
+  test.runIf(existsSync("/proc/self"))("a folder in which nothing can be made, whoever asks", async () => {
+    const cwd = await folder(COUNTER);
+    for (const option of ["--save", "--smt2", "--junit"]) {
+      const { code, stderr } = await check([option, "/proc/none/at/all"], { cwd });
+      expect(stderr).toContain(`${option} /proc/none/at/all cannot be written`);
+      expect(code).toBe(2);
+    }
+    expect(await commute(["init", "/proc/none"], { cwd })).toMatchObject({ code: 2, stdout: "" });
+    const cacheless = await commute(["check", "tiny-interpreter", "--only", "initial", "--mode", "prove"], {
+      cwd: await folder(),
+      env: { XDG_CACHE_HOME: "/proc/none" },
+    });
+    expect(cacheless.stderr).toContain("the cache /proc/none/commute cannot be written");
+    expect(cacheless.code).toBe(0);
+  });
 
   test("a folder in place of a file, and a circle of links", async () => {
     const cwd = await folder(COUNTER);

@@ -47,6 +47,8 @@ test("130: with --json, still one document, that says so", async () => {
 
 test.each([
   [["lst"], "did you mean `list`"],
+  [["halvs"], "did you mean `halves`"],
+  [["frobnicate"], "commute --help"],
   [["check", "halvs"], "did you mean `halves`"],
   [["check", "halves", "--fault", "no-cary"], "did you mean `no-carry`"],
   [["check", "--mode", "guess"], "prove, test, explore"],

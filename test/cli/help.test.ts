@@ -48,15 +48,18 @@ describe("help", () => {
   });
 
   test("comes within three times what it takes to start Node", async () => {
-    const best = async (args: readonly string[]) => {
-      const times: number[] = [];
-      for (let i = 0; i < 5; i++) {
+    // In turn, so that whatever else the computer does meets both.
+    const times = { help: [] as number[], node: [] as number[] };
+    for (let i = 0; i < 8; i++) {
+      for (const [name, args] of [
+        ["help", [MAIN, "--help"]],
+        ["node", ["-e", "0"]],
+      ] as const) {
         const began = performance.now();
-        await run(process.execPath, args);
-        times.push(performance.now() - began);
+        await run(process.execPath, [...args]);
+        times[name].push(performance.now() - began);
       }
-      return Math.min(...times);
-    };
-    expect(await best([MAIN, "--help"])).toBeLessThan(3 * (await best(["-e", "0"])));
+    }
+    expect(Math.min(...times.help)).toBeLessThan(3 * Math.min(...times.node));
   });
 });

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { commute, folder } from "./commute.js";
@@ -75,6 +76,13 @@ describe("run", () => {
     await writeFile(path.join(cwd, "truncated.elf"), header);
     const { code, stderr } = await commute(["run", "rv64im", file], { cwd });
     expect(stderr).toContain(says);
+    expect(stderr).not.toContain("a bug in commute");
+    expect(code).toBe(2);
+  });
+
+  test.runIf(existsSync("/proc/self/mem"))("a file that the system cannot read is no bug of ours", async () => {
+    const { code, stderr } = await commute(["run", "rv64im", "/proc/self/mem"]);
+    expect(stderr).toContain("/proc/self/mem: EIO");
     expect(stderr).not.toContain("a bug in commute");
     expect(code).toBe(2);
   });

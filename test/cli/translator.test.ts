@@ -1,0 +1,88 @@
+/** Translators as a user has them: what they answer, and what becomes of the run. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { elfFile } from "../refinement/execute/elf-file.js";
+import { check, folder } from "./commute.js";
+
+const REFINEMENT = `refinement: odd
+guest: rv64i
+host: x86-64
+translator: { command: [${JSON.stringify(process.execPath)}, ./odd.mjs], timeout: 60000 }
+abstraction: { "x[i]": "mem[rdi + 8 * i, 8]", mem: guest }
+regions: { context: { base: rdi, size: 256 }, guest: { at: 0 } }
+preserve: [rbx, rbp, rsp, rdi, r12, r13, r14, r15, DF]
+`;
+
+/** Translates `nop` rightly, `ecall` not at all, and does something else wrong with each of some others. */
+const ODD = `import { createInterface } from "node:readline";
+const CODE = { address: "0x1000", code: "90c3" };
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, translate: { pc, code } } = JSON.parse(line);
+  const next = "0x" + (BigInt(pc) + BigInt(code.length / 2)).toString(16);
+  const right = { id, host: CODE, entry: "0x1000", exits: [{ host: "0x1001", guest: next }] };
+  const say = (answer) => console.log(JSON.stringify(answer));
+  const opcode = Number.parseInt(code.slice(0, 2), 16) & 0x7f;
+  if (code.startsWith("13000000")) say(right);
+  else if (code.startsWith("73000000")) say({ id, unsupported: "ecall" });
+  else if (opcode === 0x37) say({ ...right, exits: [{ host: "0x1005", guest: next }] });
+  else if (opcode === 0x17) say({ ...right, faults: [{ host: "0x1000", guest: "0x50000" }] });
+  else if (opcode === 0x6f) say({ ...right, host: { address: "0x1000", code: "0fff" } });
+  else if (opcode === 0x67) process.exit(1);
+  else if (opcode === 0x03) say({ ...right, exits: [{ host: "0x1001", guest: pc, trap: "load_acces_fault" }] });
+  else say(right);
+}
+`;
+
+async function project(): Promise<string> {
+  return folder({ "impl/odd/refinement.yaml": REFINEMENT, "impl/odd/odd.mjs": ODD });
+}
+
+interface Obligation {
+  readonly name: string;
+  readonly verdict: string;
+  readonly by: string;
+  readonly reason?: string;
+  readonly cached?: boolean;
+}
+
+function obligationsIn(stdout: string): readonly Obligation[] {
+  return JSON.parse(stdout).refinements[0].obligations;
+}
+
+test("every answer that is none costs its own block, by name, and the run goes on", { timeout: 600_000 }, async () => {
+  const cwd = await project();
+  const only = ["lui", "auipc", "jal", "jalr", "ecall", "lb", "fence"].flatMap((name) => [
+    "--only",
+    `commute/${name} *`,
+  ]);
+  const ran = await check(["odd", "--json", ...only, "--only", "commute/ecall*"], { cwd });
+  expect(ran.code).toBe(3);
+  const all = obligationsIn(ran.stdout);
+  const of = (name: string) => all.find((o) => o.name.startsWith(`commute/${name}`));
+  expect(of("lui")).toMatchObject({ verdict: "unknown", by: "translator" });
+  expect(of("lui")?.reason).toMatch(/`exits` names the host address 0x1005, outside its code/);
+  expect(of("auipc")?.reason).toMatch(/`faults` names the guest address 0x50000, outside the block/);
+  expect(of("jal ")).toMatchObject({ verdict: "unknown", by: "translator" });
+  expect(of("jalr")?.reason).toMatch(/it exited with 1 instead of answering/);
+  expect(of("lb")?.reason).toMatch(/names the trap `load_acces_fault`, and rv64i has none of that name/);
+  expect(of("ecall")).toMatchObject({ verdict: "unsupported" });
+  expect(of("fence")).toMatchObject({ verdict: "proved" });
+});
+
+test("a program's blocks; what is known of them is not asked again", { timeout: 600_000 }, async () => {
+  const cwd = await project();
+  const elf = path.join(cwd, "program.elf");
+  // Two blocks: a no-operation and a system call; a no-operation and a jump.
+  const words = Uint32Array.of(0x13, 0x73, 0x13, 0x6f);
+  const code = { address: 0x1_0000n, data: new Uint8Array(words.buffer), flags: 5 };
+  await writeFile(elf, elfFile({ class: 64, entry: 0x1_0000n, segments: [code] }));
+  const args = ["odd", "--json", "--blocks-from", elf];
+  const first = await check(args, { cwd });
+  expect(first.code).toBe(1);
+  const [a, b] = obligationsIn(first.stdout);
+  expect(a).toMatchObject({ name: "commute/0x10000/exit+1", verdict: "refuted" });
+  expect(b).toMatchObject({ name: "commute/0x10008/exit+1", verdict: "refuted" });
+  const second = obligationsIn((await check(args, { cwd })).stdout);
+  expect(second.map((o) => [o.name, o.cached])).toEqual([a, b].map((o) => [o?.name, true]));
+});
