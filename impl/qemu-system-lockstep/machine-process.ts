@@ -41,7 +41,8 @@ export class MachineProcess {
       detached: true,
     });
     this.exited = new Promise((resolve) => {
-      this.child.on("close", () => resolve());
+      // Not "close", which waits for every pipe to be read to its end.
+      this.child.on("exit", () => resolve());
       this.child.on("error", (error) => {
         this.why = error.message;
         resolve();
@@ -91,7 +92,7 @@ export class MachineProcess {
     const file = path.join(folder, "memory");
     try {
       this.child.stdin?.write(`pmemsave 0x${address.toString(16)} ${size} "${file}"\nquit\n`);
-      this.readable(1).resume();
+      this.drain();
       const timer = setTimeout(() => this.kill("its monitor does not answer"), SILENCE_MS);
       await this.exited;
       clearTimeout(timer);
@@ -102,6 +103,15 @@ export class MachineProcess {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Nobody wants what is left of the log, and the emulator cannot go before it is taken. */
+  private drain(): void {
+    const log = this.readable(1);
+    // Whoever iterates over it has it paused, and keeps it so as long as it listens.
+    log.removeAllListeners("readable");
+    log.on("data", () => undefined);
+    log.resume();
   }
 
   kill(why?: string): void {
