@@ -14,7 +14,7 @@ describe("docs/how-to-add-a-property.md", () => {
 
   test("names every arbitrary and no other", () => {
     const files = readdirSync(`${root}/properties/arbitraries`).map((f) => f.replace(/\.ts$/, ""));
-    const rows = [...text.matchAll(/^\| `(\w+)\(/gm)].map((m) => m[1] ?? "");
+    const rows = [...text.matchAll(/^\| `([\w-]+)\(/gm)].map((m) => m[1] ?? "");
     expect(rows.toSorted()).toEqual(files.filter((f) => f !== "drawn").toSorted());
   });
 
