@@ -50,7 +50,7 @@ export function emitDispatch(machine: Machine, layout: Layout): Dispatch {
       shift: 0,
     },
     cache: { address: layout.allocate(ENTRIES * RECORD, RECORD), entries: ENTRIES, recordSize: RECORD },
-    keepsScalars: true,
+    defined: new Map(),
     pc: pc.address,
     codeMemory,
   };

@@ -28,6 +28,9 @@ const MOST_REGIONS = 8192;
 /** Steps in one call of compiled code; where it is after them is taken for hot. */
 const CHUNK = 1_000_000;
 
+/** Of an address within a page. */
+const PAGE_BITS = 12n;
+
 /** Bounds that no address is between. */
 const NOWHERE = [(1n << 64n) - 1n, 0n] as const;
 
@@ -67,6 +70,8 @@ export class DecodedSimulator {
   private regions = new Map<bigint, Region>();
   /** Regions of one instruction, for where the steps left are fewer than a block's. */
   private singles = new Map<bigint, Region>();
+  /** By page number: the regions with instructions that begin or end there. */
+  private readonly onPage = new Map<bigint, Set<Region>>();
   private readonly freeSlots: number[] = [];
   private readonly chosen = new Map<string, bigint>();
   private total = 0;
@@ -295,6 +300,10 @@ export class DecodedSimulator {
     for (const step of steps.values()) this.code.markCode(step.pc, step.length);
     const region = { start, slot, isHot: most === MOST_STEPS.hot, steps, entries, run };
     if (most > 1) this.regions.set(start, region);
+    for (const page of pagesOf(region)) {
+      const there = this.onPage.get(page) ?? new Set();
+      this.onPage.set(page, there.add(region));
+    }
     this.widenBounds(steps.values());
     return region;
   }
@@ -343,8 +352,10 @@ export class DecodedSimulator {
       for (const step of steps.values()) if (step.pc < end && step.pc + BigInt(step.length) > address) return true;
       return false;
     };
-    const hit = [...this.regions.values(), ...this.singles.values()].filter(isHit);
-    if (hit.length === 0) return;
+    const hit = new Set<Region>();
+    for (let page = address >> PAGE_BITS; page <= (end - 1n) >> PAGE_BITS; page++)
+      for (const region of this.onPage.get(page) ?? []) if (isHit(region)) hit.add(region);
+    if (hit.size === 0) return;
     const view = this.instance.arena.view();
     view.setInt32(this.dispatch.host.links.stale, 1, true);
     for (const region of hit) this.drop(view, region);
@@ -353,6 +364,7 @@ export class DecodedSimulator {
   private drop(view: DataView, region: Region): void {
     for (const pc of region.entries) unlink(view, this.dispatch.host, pc);
     this.freeSlots.push(region.slot);
+    for (const page of pagesOf(region)) this.onPage.get(page)?.delete(region);
     for (const map of [this.regions, this.singles]) if (map.get(region.start) === region) map.delete(region.start);
   }
 
@@ -386,6 +398,13 @@ export class DecodedSimulator {
       throw new InternalDefect(`machine ${this.machine.name} has no variable ${name}`);
     return this.dispatch.host.state.of(name);
   }
+}
+
+function pagesOf({ steps }: Region): ReadonlySet<bigint> {
+  const pages = new Set<bigint>();
+  for (const { pc, length } of steps.values())
+    for (const at of [pc, pc + BigInt(length - 1)]) pages.add(at >> PAGE_BITS);
+  return pages;
 }
 
 function chosen(term: Term, value: bigint): Term {

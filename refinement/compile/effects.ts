@@ -146,6 +146,12 @@ type PlannedCases =
     };
 type Update = ScalarUpdate | FileUpdate | MemoryUpdate;
 
+/** A test that comes before an effect, and what is done instead of it where the condition holds. */
+export interface Unless {
+  readonly condition: Term;
+  readonly leave: () => void;
+}
+
 /**
  * Generates the effect; `trapped` generates what follows where the transition ends in a trap. Locals (i32, or i64 for bits)
  * with the values that the terms `also` had before the effect.
@@ -156,8 +162,9 @@ export function emitEffect(
   effect: Effect,
   trapped: () => void,
   also: readonly Term[] = [],
+  unless?: Unless,
 ): readonly number[] {
-  return new EffectEmitter(context, machine).emit(effect, trapped, also);
+  return new EffectEmitter(context, machine).emit(effect, trapped, also, unless);
 }
 
 class EffectEmitter {
@@ -179,13 +186,15 @@ class EffectEmitter {
     this.plan = new Plan((term) => this.bindings(term) !== undefined);
   }
 
-  emit(effect: Effect, trapped: () => void, also: readonly Term[]): readonly number[] {
+  emit(effect: Effect, trapped: () => void, also: readonly Term[], unless: Unless | undefined): readonly number[] {
     const { plan, code } = this;
     const { lowering } = this.context;
-    if (effect.cases !== undefined && effect.raises.length === 0 && also.length === 0) {
+    if (effect.cases !== undefined && effect.raises.length === 0 && also.length === 0 && unless === undefined) {
       this.emitCases(effect.cases);
       return [];
     }
+    const test = unless === undefined ? undefined : lowering.scalar(unless.condition);
+    if (test !== undefined) plan.use(test, plan.root);
     const raises = effect.raises.map((raise) => {
       const condition = lowering.scalar(raise.condition);
       const { code: number, value } = this.trap(raise.trap, raise.arguments);
@@ -200,6 +209,10 @@ class EffectEmitter {
     plan.finish();
 
     const expressions = new Expressions(code, this.context.support, plan, this.bindings);
+    if (test !== undefined && unless !== undefined) {
+      expressions.push(test);
+      code.if(unless.leave);
+    }
     for (const raise of raises) {
       expressions.push(raise.condition);
       expressions.prepare(raise.scope);

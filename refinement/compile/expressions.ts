@@ -649,7 +649,7 @@ export class Expressions {
     const definition = definitionOf(term.name);
     if (defined === undefined || definition === undefined) throw new InternalDefect(`${term.name} cannot be called`);
     for (const arg of term.args.slice(0, definition.inputs)) this.push(arg);
-    this.code.call(defined.callee(term.name));
+    defined.emitCall(this.code, term.name);
     if (term.sort.kind === "bool") this.code.emit("i32.wrap_i64");
   }
 

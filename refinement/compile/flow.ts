@@ -16,6 +16,8 @@ export interface Step {
   /** Addresses that the instruction takes. */
   readonly length: number;
   readonly effect: Effect;
+  /** Over the state before: where it holds, this is not what the instruction does. */
+  readonly unless?: Term;
   readonly flow: Flow;
 }
 

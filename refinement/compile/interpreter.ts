@@ -21,9 +21,10 @@ import type { Term } from "../terms/term.js";
 import { freeVariables } from "../terms/variables.js";
 import { emitProbe } from "./access.js";
 import { emitDecoder } from "./decoder.js";
-import { DefinedFunctions } from "./defined.js";
+import { type DefinedFunction, DefinedFunctions } from "./defined.js";
 import { type EffectContext, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
 import type { Binding, Bindings } from "./binding.js";
+import { type Fetching, fetchingOf } from "./fetching.js";
 import { isWide, scalarWidth } from "./scalars.js";
 import { CODE, type MemoryPlace, type ScalarPlace, type StateLayout } from "./layout.js";
 import { Lowering } from "./lower.js";
@@ -61,6 +62,8 @@ export interface Interpreter {
   /** The memory that instructions are fetched from. */
   readonly codeMemory: MemoryPlace | undefined;
   readonly cache: DecodeCache | undefined;
+  /** Names of the variables that remembered values depend on, memories aside. */
+  readonly remembered: ReadonlySet<string>;
   /** How hot code gets in; undefined where the machine cannot have any. */
   readonly regions: RegionLinks | undefined;
   /** Cells of the choices that the definition leaves open, by the names of their terms. */
@@ -74,7 +77,7 @@ export interface Interpreter {
  */
 export interface RegionLinks {
   readonly handler: number;
-  /** Offset in a record: number in the table (i32), argument (i32). */
+  /** Offset in a record: number in the table (i32), argument (i32), the program counter that it is for (i64). */
   readonly slot: number;
   /** Offset in a record of the handler that the region replaces. */
   readonly normal: number;
@@ -86,7 +89,17 @@ export interface RegionLinks {
   readonly bounds: number;
   /** How far an address is shifted before it chooses a record. */
   readonly shift: number;
+  readonly fetching: Fetching;
+  /** Functions that regions call. */
+  readonly defined: ReadonlyMap<string, DefinedFunction>;
+  /** Address of the number (i64) of times that remembered values were forgotten. */
+  readonly generation: number;
+  /** Addresses of a cell (i64) for each region, by its number in the table. */
+  readonly verified: number;
 }
+
+/** Regions at a time. */
+export const MOST_REGIONS = 256;
 
 const ENTRIES = 16384;
 export const LISTED = 1024;
@@ -163,6 +176,9 @@ interface Source {
   readonly unbroken: Term;
   /** What must hold at each step, besides, of an instruction that was decoded earlier. */
   readonly check: Term;
+  readonly reads: Fetching["fetched"]["reads"];
+  /** The key is the program counter, and nothing but the memory decides what stands there. */
+  readonly settled: boolean;
 }
 
 class InterpreterEmitter {
@@ -209,7 +225,7 @@ class InterpreterEmitter {
     const source = isa === undefined ? undefined : this.source(isa);
     const links = this.links(source, handlers);
     const operandsEnd = this.mostOperands(handlers);
-    const recordSize = Math.max(64, 2 ** Math.ceil(Math.log2(operandsEnd + 8)));
+    const recordSize = Math.max(64, 2 ** Math.ceil(Math.log2(operandsEnd + 16)));
     if (links !== undefined) this.regions = { ...links, slot: operandsEnd };
     const cache = isa === undefined ? undefined : this.allocateCache(recordSize, source === undefined ? 0 : ENTRIES);
     const invalidate =
@@ -229,6 +245,7 @@ class InterpreterEmitter {
     if (isa !== undefined && decode !== undefined && cache !== undefined) {
       this.emitDecode(decode, isa, handlers, operands, source, cache);
     }
+    if (this.regions?.fetching.isDirect === false) this.emitLocate(this.regions.fetching);
     this.defined.finish();
     return {
       run,
@@ -238,17 +255,39 @@ class InterpreterEmitter {
       codeMemory: source?.memory,
       cache,
       regions: this.regions,
+      remembered: this.defined.reads,
       choices: this.choices,
     };
+  }
+
+  /** () → the key of the instruction at the program counter, or −1 where none can be executed. */
+  private emitLocate({ fetched, local }: Fetching): void {
+    const code = this.support.module.function([], ["i64"], `${this.options.prefix ?? ""}locate`);
+    emitScalars(code, this.support, this.lowering, this.plain, [t.and(t.TRUE, ...local)]);
+    code.emit("i32.eqz");
+    code.if(() => {
+      code.i64(-1n);
+      code.emit("return");
+    });
+    emitScalars(code, this.support, this.lowering, this.plain, [fetched.key]);
   }
 
   /** Regions know code by the program counter, and need to be told when it is written. */
   private links(source: Source | undefined, handlers: readonly Transition[]): Omit<RegionLinks, "slot"> | undefined {
     const isa = this.machine.instructionSet;
     if (this.options.regions !== true || isa === undefined || source?.memory === undefined) return undefined;
-    if (source.key.op !== "var" || source.key.name !== isa.programCounter) return undefined;
+    const pc = variable(this.machine, isa.programCounter);
+    if (pc === undefined) return undefined;
+    const conditions = source.settled ? [isa.ready] : [isa.ready, isa.fetchable, source.unbroken];
+    const fetched = { key: source.key, reads: source.reads, conditions };
+    const fetching = fetchingOf(this.machine, pc, fetched, this.defined.reads, source.settled);
+    if (fetching === undefined) return undefined;
     const { layout } = this.support;
     return {
+      fetching,
+      defined: this.defined.shared,
+      generation: this.defined.generation,
+      verified: layout.allocate(8 * MOST_REGIONS),
       handler: handlers.length,
       normal: NORMAL,
       remaining: layout.allocate(8),
@@ -268,6 +307,7 @@ class InterpreterEmitter {
     if (first === undefined || from?.op !== "var" || key === undefined) return undefined;
     // What is remembered is a function of the address and of what stands there, and of nothing else.
     const together: Term[] = [];
+    const found: { readonly term: Term; readonly offset: number }[] = [];
     let end = 0;
     for (const [i, reads] of parcels.entries()) {
       for (const read of reads) {
@@ -275,6 +315,7 @@ class InterpreterEmitter {
         if (base !== from || address === undefined || read.op !== first.op) return undefined;
         const offset = address === key ? 0 : i * length;
         together.push(t.eq(address, t.add(key, t.constant(scalarWidth(key), BigInt(offset)))));
+        found.push({ term: read, offset });
         end = Math.max(end, offset + (read.op === "select" ? 1 : read.bytes));
       }
     }
@@ -290,6 +331,8 @@ class InterpreterEmitter {
       bytes: end,
       unbroken,
       check: settled ? isa.ready : t.and(isa.ready, isa.fetchable),
+      reads: found,
+      settled,
     };
   }
 
@@ -629,7 +672,11 @@ class InterpreterEmitter {
               labels.push(label);
               table();
             });
-            this.emitEnterRegion(code, this.regions, { ...at, again });
+            this.emitEnterRegion(code, this.regions, {
+              ...at,
+              again,
+              pushProgramCounter: () => this.pushProgramCounter(code, at),
+            });
             return;
           }
           code.block((label) => {
@@ -662,6 +709,21 @@ class InterpreterEmitter {
     code.emit("unreachable");
   }
 
+  private pushProgramCounter(
+    code: FunctionBuilder,
+    { isa, promoted }: { readonly isa: InstructionSet; readonly promoted: ReadonlyMap<string, number> },
+  ): void {
+    const local = promoted.get(isa.programCounter);
+    const place = this.state.of(isa.programCounter);
+    if (place.kind !== "scalar") throw new InternalDefect("the program counter is no scalar");
+    if (local !== undefined) {
+      code.get(local);
+      return;
+    }
+    code.i32(0);
+    code.memory("i64.load", place.address);
+  }
+
   /** Runs the region that the record stands for; the program counter is where the region says. */
   private emitEnterRegion(
     code: FunctionBuilder,
@@ -671,6 +733,7 @@ class InterpreterEmitter {
       readonly handler: number;
       readonly remaining: number;
       readonly reload: () => void;
+      readonly pushProgramCounter: () => void;
       readonly again: Label;
       readonly next: Label;
       readonly trapped: () => void;
@@ -679,6 +742,19 @@ class InterpreterEmitter {
     const { record, remaining } = at;
     const before = code.local("i64");
     const trapped = code.local("i32");
+    const asBefore = (): void => {
+      code.get(record);
+      code.memory("i32.load", NORMAL);
+      code.set(at.handler);
+      code.br(at.again);
+    };
+    if (!links.fetching.isDirect) {
+      code.get(record);
+      code.memory("i64.load", links.slot + 8);
+      at.pushProgramCounter();
+      code.emit("i64.ne");
+      code.if(asBefore);
+    }
     // The step that was counted for this record is the region's to count.
     code.get(remaining);
     code.i64(1n);
@@ -710,10 +786,7 @@ class InterpreterEmitter {
       code.i64(1n);
       code.emit("i64.sub");
       code.set(remaining);
-      code.get(record);
-      code.memory("i32.load", NORMAL);
-      code.set(at.handler);
-      code.br(at.again);
+      asBefore();
     });
     code.br(at.next);
   }
@@ -890,7 +963,12 @@ class InterpreterEmitter {
       code.tee(left);
       code.brIf(again);
     });
-    this.defined.emitForgetWritten(code, address, bytes);
+    this.defined.emitForgetWritten(code, address, bytes, () => {
+      if (this.regions === undefined) return;
+      code.i32(0);
+      code.i32(1);
+      code.memory("i32.store", this.regions.stale);
+    });
     if (this.regions !== undefined) {
       const { bounds } = this.regions;
       code.get(address);

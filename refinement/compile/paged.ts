@@ -222,6 +222,15 @@ export class PagedMemory {
     this.enter(page);
   }
 
+  /** The permissions of the page at `address` are no longer what they were: they are asked for again. */
+  reconsider(address: bigint): void {
+    const page = this.pages.get((address & this.mask) >> BigInt(PAGE_BITS));
+    if (page === undefined) return;
+    page.flags &= ~(GRANTS.fetch | GRANTS.load | GRANTS.store);
+    for (const access of ACCESSES) page.asked[access] = 0;
+    this.enter(page);
+  }
+
   /** From now on a store to these bytes drops predecoded instructions. */
   markCode(address: bigint, bytes: number): void {
     for (const at of [address & this.mask, (address + BigInt(bytes - 1)) & this.mask]) {

@@ -1,12 +1,15 @@
 /**
  * A region: instructions that are executed often, with the jumps between them, as one WebAssembly function. Operands and
  * program counters are constants in it, elements of register files locals. It counts steps exactly, traps exactly, and
- * leaves for the interpreter wherever it cannot go on: at a computed jump, outside itself, or before the step limit.
+ * leaves for the interpreter wherever it cannot go on: at a computed jump, outside itself, before the step limit, or before
+ * a step that is not what it mostly is.
  */
 import type { Effect, Machine } from "../machine.js";
+import * as t from "../terms/build.js";
 import type { Term } from "../terms/term.js";
-import { type EffectContext, emitEffect, stateBindings } from "./effects.js";
 import type { Bindings } from "./binding.js";
+import { type DefinedFunction, ImportedFunctions } from "./defined.js";
+import { type EffectContext, emitEffect, emitScalars, stateBindings, type Unless } from "./effects.js";
 import { type Block, deciding, type Flow, type Step } from "./flow.js";
 import { CompiledModule } from "./instance.js";
 import { type DecodeCache, emitRecordAddress, HANDLER, type RegionLinks, TAG } from "./interpreter.js";
@@ -26,11 +29,25 @@ export interface RegionHost {
   readonly scratch: number;
   readonly links: Pick<RegionLinks, "handler" | "slot" | "remaining" | "stale" | "shift">;
   readonly cache: Pick<DecodeCache, "address" | "entries" | "recordSize">;
-  /** Registers are variables, not elements of a file: scalars of up to 64 bits are kept in locals as well. */
-  readonly keepsScalars: boolean;
+  /** Functions that the interpreter's module shares. */
+  readonly defined: ReadonlyMap<string, DefinedFunction>;
   /** Where the program counter is. */
   readonly pc: number;
   readonly codeMemory: MemoryPlace;
+}
+
+/** What a region asks before its first instruction, where what stands at an address depends on more than memory. */
+export interface Guard {
+  /** Cells (i64) with the values that the code was made for. */
+  readonly context: readonly { readonly address: number; readonly value: bigint }[];
+  /** Hold of the state as long as the instructions are what they were, whatever the program counter. */
+  readonly conditions: readonly Term[];
+  /** Changes whenever the conditions may have another outcome (i64). */
+  readonly generation: number;
+  /** Twice the generation in which they were asked, plus whether they held (i64). */
+  readonly verified: number;
+  /** How far the key of a record is from the program counter. */
+  readonly distance: bigint;
 }
 
 /** Files whose elements are kept in locals. */
@@ -80,10 +97,9 @@ function contextOf(
   effect: Effect,
 ): EffectContext {
   const kept = new Map<Term, { readonly name: string; readonly address: number }>();
-  if (host.keepsScalars)
-    for (const [v, place] of host.state)
-      if (place.kind === "scalar" && place.limbs === 1 && v.type.kind === "bits" && !v.implicit)
-        kept.set(v.term, { name: v.name, address: place.address });
+  for (const [v, place] of host.state)
+    if (place.kind === "scalar" && place.limbs === 1 && v.type.kind === "bits" && !v.implicit)
+      kept.set(v.term, { name: v.name, address: place.address });
   const promoted = new Map<string, number>();
   for (const { name, address } of kept.values())
     if (effect.assigns.has(name)) promoted.set(name, elements.write(address));
@@ -105,7 +121,7 @@ function contextOf(
   return {
     code,
     support,
-    lowering: new Lowering(),
+    lowering: new Lowering(host.defined.size > 0),
     bindings,
     target: host.state,
     promoted,
@@ -122,7 +138,9 @@ function contextOf(
 
 function supportOf(host: RegionHost): { readonly support: Support; readonly invalidate: { readonly index: number } } {
   const support = new Support(new SealedLayout(host.layout.end), host.scratch);
-  return { support, invalidate: support.module.importFunction("invalidate", ["i64", "i32"], []) };
+  const invalidate = support.module.importFunction("invalidate", ["i64", "i32"], []);
+  support.defined = new ImportedFunctions(support, host.defined);
+  return { support, invalidate };
 }
 
 function writesMemory(step: Step): boolean {
@@ -136,7 +154,8 @@ export function isCompilable(host: RegionHost, step: Step): boolean {
   const trial = new FunctionBuilder(0, { parameters: [], results: [] });
   try {
     const context = contextOf(host, support, trial, new Elements(() => trial.local("i64")), invalidate, step.effect);
-    emitEffect(context, host.machine, step.effect, () => trial.emit("return"), deciding(step.flow));
+    const leave = (): void => trial.emit("return");
+    emitEffect(context, host.machine, step.effect, leave, deciding(step.flow), unlessOf(step, leave));
     return true;
   } catch (error) {
     if (error instanceof Unsupported) return false;
@@ -144,20 +163,24 @@ export function isCompilable(host: RegionHost, step: Step): boolean {
   }
 }
 
+function unlessOf({ unless }: Step, leave: () => void): Unless | undefined {
+  return unless === undefined || unless === t.FALSE ? undefined : { condition: unless, leave };
+}
+
 /** `slot` is the region's number in the table. The module exports `region`: (number of the block to begin with) → 1 if the last step ended in a trap, else 0. */
-export function compileRegion(host: RegionHost, blocks: readonly Block[], slot: number): CompiledModule {
+export function compileRegion(host: RegionHost, blocks: readonly Block[], slot: number, guard?: Guard): CompiledModule {
   // Which elements the region uses is known once it has been generated.
   const trial = supportOf(host);
   const used = new Elements(() => 0);
   const body = trial.support.module.function(["i32"], ["i32"]);
-  new RegionEmitter(host, trial.support, body, used, trial.invalidate, blocks, slot).emit();
+  new RegionEmitter(host, trial.support, body, used, trial.invalidate, blocks, slot, guard).emit();
 
   const { support, invalidate } = supportOf(host);
   const code = support.module.function(["i32"], ["i32"], "region");
   const elements = new Elements(() => code.local("i64"));
   for (const address of used.all.keys()) elements.of(address);
   for (const [address] of used.changed) elements.write(address);
-  new RegionEmitter(host, support, code, elements, invalidate, blocks, slot).emit();
+  new RegionEmitter(host, support, code, elements, invalidate, blocks, slot, guard).emit();
   return new CompiledModule(support);
 }
 
@@ -169,6 +192,7 @@ class RegionEmitter {
   private readonly invalidate: { readonly index: number };
   private readonly blocks: readonly Block[];
   private readonly slot: number;
+  private readonly guard: Guard | undefined;
   private readonly numbers: ReadonlyMap<bigint, number>;
   private readonly remaining: number;
   private readonly pc: number;
@@ -183,6 +207,7 @@ class RegionEmitter {
     invalidate: { readonly index: number },
     blocks: readonly Block[],
     slot: number,
+    guard: Guard | undefined,
   ) {
     this.host = host;
     this.support = support;
@@ -191,6 +216,7 @@ class RegionEmitter {
     this.invalidate = invalidate;
     this.blocks = blocks;
     this.slot = slot;
+    this.guard = guard;
     this.numbers = new Map(blocks.map((b, i) => [b.pc, i]));
     this.remaining = code.local("i64");
     this.pc = code.local("i64");
@@ -198,7 +224,8 @@ class RegionEmitter {
   }
 
   emit(): void {
-    const { code, host, elements } = this;
+    const { code, host, elements, guard } = this;
+    if (guard !== undefined) this.emitGuard(guard);
     code.i32(0);
     code.memory("i64.load", host.links.remaining);
     code.set(this.remaining);
@@ -224,6 +251,53 @@ class RegionEmitter {
     code.get(this.remaining);
     code.memory("i64.store", host.links.remaining);
     code.get(this.trapped);
+  }
+
+  /** Returns without a step done where the code is not what has to be executed. */
+  private emitGuard({ context, conditions, generation, verified }: Guard): void {
+    const { code, support } = this;
+    const verify = support.module.function([], ["i32"]);
+    const state = stateBindings(this.host.state);
+    const lowering = new Lowering(this.host.defined.size > 0);
+    verify.i32(1);
+    emitScalars(verify, support, lowering, (term) => state.get(term), conditions);
+    for (const _ of conditions) verify.emit("i32.and");
+    code.block((enter) => {
+      code.block((refuse) => {
+        for (const { address, value } of context) {
+          code.i32(0);
+          code.memory("i64.load", address);
+          code.i64(value);
+          code.emit("i64.ne");
+          code.brIf(refuse);
+        }
+        code.i32(0);
+        code.memory("i64.load", verified);
+        code.i64(1n);
+        code.emit("i64.shr_u");
+        code.i32(0);
+        code.memory("i64.load", generation);
+        code.emit("i64.ne");
+        code.if(() => {
+          code.i32(0);
+          code.i32(0);
+          code.memory("i64.load", generation);
+          code.i64(1n);
+          code.emit("i64.shl");
+          code.call(verify);
+          code.emit("i64.extend_i32_u", "i64.or");
+          code.memory("i64.store", verified);
+        });
+        code.i32(0);
+        code.memory("i64.load", verified);
+        code.emit("i32.wrap_i64");
+        code.i32(1);
+        code.emit("i32.and");
+        code.brIf(enter);
+      });
+      code.i32(0);
+      code.emit("return");
+    });
   }
 
   /** The last block is outermost, so that the code of each stands within the labels of all behind it. */
@@ -272,6 +346,7 @@ class RegionEmitter {
               this.leave(exit, step.pc, left);
             },
             deciding(step.flow),
+            unlessOf(step, () => this.leave(exit, step.pc, left + 1)),
           );
           if (writesMemory(step)) {
             code.i32(0);
@@ -300,15 +375,27 @@ class RegionEmitter {
 
   /** A computed target, as that of a return, may be an entry of this very region: its record says so. */
   private emitReturn(again: Label): void {
-    const { code } = this;
+    const { code, guard } = this;
     const { links, cache } = this.host;
     const record = code.local("i32");
+    const key = code.local("i64");
     code.get(this.pc);
+    if (guard !== undefined) {
+      code.i64(guard.distance);
+      code.emit("i64.add");
+    }
+    code.tee(key);
     emitRecordAddress(code, cache, links.shift);
     code.tee(record);
     code.memory("i64.load", TAG);
-    code.get(this.pc);
+    code.get(key);
     code.emit("i64.eq");
+    if (guard !== undefined) {
+      code.get(record);
+      code.memory("i64.load", links.slot + 8);
+      code.get(this.pc);
+      code.emit("i64.eq", "i32.and");
+    }
     code.get(record);
     code.memory("i32.load", HANDLER);
     code.i32(links.handler);

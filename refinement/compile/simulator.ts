@@ -117,6 +117,7 @@ export class Simulator {
   private readonly regions: Regions | undefined;
   private warmUp = WARM_UP;
   private calls = 0;
+  private untilLook = SHORT;
   private total = 0;
 
   /** Throws `Unsupported` for a machine that cannot be compiled. The state is all zero, all memory accessible. */
@@ -159,7 +160,7 @@ export class Simulator {
   write(name: string, value: Value): void {
     const place = this.place(name);
     this.instance.write(place, value);
-    this.forget();
+    if (place.kind === "memory" || this.interpreter.remembered.has(name)) this.forget();
     if (this.code.has(name)) this.flush();
   }
 
@@ -178,7 +179,7 @@ export class Simulator {
   /** Not for files that instructions are fetched from: `write` those whole. */
   setElement(name: string, index: number, value: bigint): void {
     this.instance.writeElement(this.filePlace(name, index), index, value);
-    this.forget();
+    if (this.interpreter.remembered.has(name)) this.forget();
   }
 
   /** A byte memory, for reading and writing in place. */
@@ -206,14 +207,15 @@ export class Simulator {
   run(maxSteps: number): RunOutcome {
     let done = 0;
     for (;;) {
-      const chunk = Math.min(maxSteps - done, this.nextChunk());
+      if (this.untilLook <= 0) this.look();
+      const chunk = Math.min(maxSteps - done, this.untilLook);
       const status = this.call(BigInt(chunk));
       const steps = Number(this.instance.arena.view().getBigInt64(this.interpreter.steps, true));
       done += steps;
       this.total += steps;
+      this.untilLook -= steps;
       const reason = reasonOf(Number(status));
       if (reason !== "limit" || done >= maxSteps) return { reason, steps: done };
-      this.look();
     }
   }
 
@@ -238,6 +240,11 @@ export class Simulator {
 
   /** Between two calls: is the machine somewhere that is worth compiling? */
   private look(): void {
+    this.sample();
+    this.untilLook = this.nextChunk();
+  }
+
+  private sample(): void {
     const { regions } = this;
     if (regions === undefined) {
       if (this.warmUp > 0) this.warmUp--;
@@ -294,7 +301,7 @@ function regionsOf(
     scratch,
     links,
     cache,
-    keepsScalars: false,
+    defined: links.defined,
     pc: place.address,
     codeMemory,
   };

@@ -65,8 +65,8 @@ function conditionsOf(term: Term): readonly Term[] {
   return term.op === "and" || term.op === "or" ? term.args : [];
 }
 
-/** The condition whose smaller case is the smallest. */
-function best(raised: Term, terms: readonly Term[], total: number): Term | undefined {
+/** The condition whose smaller case is the smallest; undefined where none makes a difference. */
+export function best(raised: Term, terms: readonly Term[], total: number): Term | undefined {
   const counts = new Map<Term, number>();
   const seen = new Set<Term>(terms);
   for (const term of seen) {
@@ -80,13 +80,61 @@ function best(raised: Term, terms: readonly Term[], total: number): Term | undef
   let least = total * WORTH;
   let found: Term | undefined;
   for (const [condition] of candidates) {
-    for (const value of [t.TRUE, t.FALSE]) {
-      const substitution = new Substitution(new Map([[condition, value]]));
-      const left = size(terms.map((term) => substitution.apply(term)));
+    for (const value of [true, false]) {
+      const left = sizeWhere(terms, condition, value);
       if (left >= least) continue;
       least = left;
       found = condition;
     }
   }
   return found;
+}
+
+/** About how many terms are left of `terms` where `condition` has this value: counted without building any. */
+function sizeWhere(terms: readonly Term[], condition: Term, value: boolean): number {
+  const known = new Map<Term, boolean | undefined>([[condition, value]]);
+  const decided = (term: Term): boolean | undefined => {
+    if (term.sort.kind !== "bool") return undefined;
+    if (!known.has(term)) known.set(term, compute(term));
+    return known.get(term);
+  };
+  const compute = (term: Term): boolean | undefined => {
+    const [a, b, c] = term.args;
+    switch (term.op) {
+      case "const":
+        return term.value !== 0n;
+      case "not": {
+        const inner = a === undefined ? undefined : decided(a);
+        return inner === undefined ? undefined : !inner;
+      }
+      case "and":
+      case "or": {
+        const absorbing = term.op === "or";
+        const values = term.args.map(decided);
+        if (values.includes(absorbing)) return absorbing;
+        return values.includes(undefined) ? undefined : !absorbing;
+      }
+      case "ite": {
+        const chosen = a === undefined ? undefined : decided(a);
+        const branch = chosen === undefined ? undefined : chosen ? b : c;
+        return branch === undefined ? undefined : decided(branch);
+      }
+      default:
+        return undefined;
+    }
+  };
+  const seen = new Set<Term>();
+  const stack = [...terms];
+  for (let term = stack.pop(); term !== undefined; term = stack.pop()) {
+    if (seen.has(term) || decided(term) !== undefined) continue;
+    const [asked, taken, otherwise] = term.args;
+    const chosen = term.op === "ite" && asked !== undefined ? decided(asked) : undefined;
+    if (chosen === undefined || taken === undefined || otherwise === undefined) {
+      seen.add(term);
+      stack.push(...term.args);
+    } else {
+      stack.push(chosen ? taken : otherwise);
+    }
+  }
+  return seen.size;
 }

@@ -25,9 +25,10 @@ export interface Imports {
   readonly external: Callee;
 }
 
-/** Gives the function that a defined function's name stands for. */
+/** Calls defined functions by name. */
 export interface Definer {
-  callee(name: string): Callee;
+  /** The arguments are on the stack; leaves the value, an i64. */
+  emitCall(code: FunctionBuilder, name: string): void;
 }
 
 const SCRATCH_LIMBS = 128;

@@ -34,6 +34,8 @@ export const EM_X86_64 = 62;
 export const EM_BPF = 247;
 /** `e_flags` of RISC-V: the program contains 16-bit instructions. */
 export const EF_RISCV_RVC = 1;
+/** … and: it passes floating-point values in registers. */
+export const EF_RISCV_FLOAT_ABI = 6;
 
 const MACHINES: Readonly<Record<number, string>> = {
   3: "x86 (32 bits)",

@@ -50,6 +50,8 @@ export interface ExploreOptions {
   readonly aftermath: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (states: number, waiting: number) => void;
+  /** Told of the first trail of each cause when it is found. */
+  readonly onTrail?: (trail: Trail) => void;
 }
 
 /** Inputs of one transition together. */
@@ -186,7 +188,10 @@ class Explorer {
   /** Breadth first, the first of a cause is a shortest one. */
   private report(violation: Violation, start: State, schedule: readonly ScheduledStep[]): void {
     const cause = `${violation.obligation} ${variableOf(violation.differs[0]?.variable ?? "")}`;
-    if (!this.trails.has(cause)) this.trails.set(cause, { start, schedule, violation });
+    if (this.trails.has(cause)) return;
+    const trail = { start, schedule, violation };
+    this.trails.set(cause, trail);
+    this.options.onTrail?.(trail);
   }
 
   private result(by: "states" | "interrupted" | undefined, reason: string): Exploration {

@@ -1,9 +1,9 @@
 /** A program's memory when it begins: its segments, and the stack as the kernel leaves it. */
-import type { PagedMemory } from "../compile/paged.js";
 import { UserError } from "../errors.js";
 import { MemoryValue } from "../terms/value.js";
 import { type Elf, elfError } from "./elf.js";
 import { pageDown, pageUp, permissionsOf, type Region } from "./linux.js";
+import type { EngineMemory } from "./engine.js";
 
 export const STACK_SIZE = 8n << 20n;
 
@@ -67,7 +67,7 @@ export type Auxiliary = readonly [type: number, value: bigint | Uint8Array];
 
 /** Arguments, empty environment and auxiliary vector, as the kernel leaves them. The stack pointer. */
 export function initialStack(
-  memory: PagedMemory,
+  memory: EngineMemory,
   top: bigint,
   word: bigint,
   args: readonly string[],
@@ -112,7 +112,7 @@ export function bytesOfHex(text: string): Uint8Array {
  * The memory between the symbols `begin_signature` and `end_signature`, a 32-bit word a line. Throws `UserError` for a program without
  * these symbols.
  */
-export function signatureOf(memory: PagedMemory, elf: Elf | undefined, file: string): string {
+export function signatureOf(memory: EngineMemory, elf: Elf | undefined, file: string): string {
   const [first, end] = [elf?.symbols.get("begin_signature"), elf?.symbols.get("end_signature")];
   if (first === undefined || end === undefined || end < first || (end - first) % 4n !== 0n || end - first > 1n << 24n) {
     throw new UserError(

@@ -3,7 +3,7 @@
  * Linux does for a process that is alone, has no files but its streams and no threads. Structures are those of the kernel's headers
  * (include/uapi/asm-generic).
  */
-import type { PagedMemory } from "../compile/paged.js";
+import type { EngineMemory } from "./engine.js";
 
 const ERROR = { noEntry: 2, fault: 14, illegalSeek: 29 } as const;
 const PROCESS = 1n;
@@ -77,7 +77,7 @@ export class FixedBytes {
 }
 
 export class RiscvServices {
-  private readonly memory: PagedMemory;
+  private readonly memory: EngineMemory;
   private readonly width: number;
   private readonly executable: string;
   private readonly argument: (index: number) => bigint;
@@ -85,7 +85,7 @@ export class RiscvServices {
 
   /** `executable` is what /proc/self/exe leads to. */
   constructor(
-    memory: PagedMemory,
+    memory: EngineMemory,
     width: number,
     executable: string,
     argument: (index: number) => bigint,

@@ -2,9 +2,8 @@
  * The few Linux system calls that a freestanding program needs, whatever the architecture's convention for them is. Everything else
  * answers ENOSYS.
  */
-import type { PagedMemory } from "../compile/paged.js";
-import type { Simulator } from "../compile/simulator.js";
 import type { Permissions } from "../terms/value.js";
+import type { Engine, EngineMemory } from "./engine.js";
 
 const PAGE = 4096n;
 const ERROR = { badFile: 9, noMemory: 12, fault: 14, invalid: 22, notTerminal: 25, noSystemCall: 38 } as const;
@@ -27,14 +26,14 @@ export interface Convention {
 /**
  * RISC-V (psABI): number in a7, arguments in a0 … a5, result in a0; numbers of `include/uapi/asm-generic/unistd.h`.
  */
-export function riscvConvention(simulator: Simulator, width: number, serve?: Convention["serve"]): Convention {
+export function riscvConvention(engine: Engine, width: number, serve?: Convention["serve"]): Convention {
   return {
     ...(serve === undefined ? {} : { serve }),
     width,
     calls: RISCV_CALLS,
-    number: () => Number(BigInt.asUintN(32, simulator.element("x", 17))),
-    argument: (index) => simulator.element("x", 10 + index),
-    answer: (value) => simulator.setElement("x", 10, BigInt.asUintN(width, value)),
+    number: () => Number(BigInt.asUintN(32, engine.element("x", 17))),
+    argument: (index) => engine.element("x", 10 + index),
+    answer: (value) => engine.setElement("x", 10, BigInt.asUintN(width, value)),
   };
 }
 
@@ -100,7 +99,7 @@ export interface Streams {
 
 /** A process: what the system calls change beside the machine's state. */
 export class Process {
-  private readonly memory: PagedMemory;
+  private readonly memory: EngineMemory;
   private readonly convention: Convention;
   private readonly streams: Streams;
   private readonly heap: Region;
@@ -116,7 +115,7 @@ export class Process {
    * begins.
    */
   constructor(
-    memory: PagedMemory,
+    memory: EngineMemory,
     convention: Convention,
     regions: Region[],
     heapStart: bigint,

@@ -14,8 +14,9 @@ import { UserError } from "../errors.js";
 import { type InstructionSet, type Machine, variable } from "../machine.js";
 import { Evaluator } from "../terms/evaluate.js";
 import { FileValue, MemoryValue } from "../terms/value.js";
+import type { Engine } from "./engine.js";
 import { type EbpfOptions, isEbpf, type LoadedEbpf, loadEbpf } from "./ebpf.js";
-import { EF_RISCV_RVC, EM_RISCV, type Elf, elfError, machineName, readElf } from "./elf.js";
+import { EF_RISCV_FLOAT_ABI, EF_RISCV_RVC, EM_RISCV, type Elf, elfError, machineName, readElf } from "./elf.js";
 import { type Auxiliary, bytesOfHex, imageOf, initialStack, signatureOf, STACK_SIZE } from "./image.js";
 import { pageUp, Process, riscvConvention, type Streams } from "./linux.js";
 import { type End, INTERRUPTED, outOfSteps, type RunResult, SLICE, trapText } from "./outcome.js";
@@ -41,10 +42,13 @@ export interface RunOptions extends Partial<Streams> {
   readonly signal?: AbortSignal | undefined;
   /** Of an eBPF program only. */
   readonly ebpf?: EbpfOptions | undefined;
+  /** What to run a user program of the machine's on, with nothing in it yet, instead of the machine's simulator. */
+  readonly engine?: Engine | undefined;
 }
 
 export const HEX_ORIGIN = 0x10000n;
 const STACK_TOP = { 32: 0xbfff_f000n, 64: 0x3f_ffff_f000n } as const;
+const SIGILL = 4;
 const SIGNALS: Readonly<Record<number, number>> = { 0: 7, 1: 11, 2: 4, 3: 5, 4: 7, 5: 11, 6: 7, 7: 11 };
 
 interface Loaded {
@@ -70,6 +74,7 @@ export async function runProgram(
     stderr: options.stderr ?? ((): void => undefined),
   };
   const simulator = new Simulator(machine);
+  const engine = options.engine ?? simulator;
   if (options.ebpf !== undefined && !isEbpf(machine))
     throw new UserError(`--context, --section and --entry are for eBPF programs; ${machine.name} is another machine`);
   const loaded = isEbpf(machine)
@@ -78,40 +83,43 @@ export async function runProgram(
       ? loadElf(
           machine,
           isa,
-          simulator,
+          engine,
           source.file,
           readElf(source.bytes, source.file),
           streams,
           options.arguments ?? [source.file],
         )
-      : loadHex(machine, isa, simulator, source.text, streams, options.arguments ?? []);
+      : loadHex(machine, isa, engine, source.text, streams, options.arguments ?? []);
   const start = performance.now();
-  const end = await execute(machine, isa, simulator, loaded, options);
+  const tracer = options.trace === undefined || engine !== simulator ? undefined : Tracer.of(machine, simulator);
+  const end = await execute(machine, isa, engine, tracer, loaded, options);
+  const hint = end.reason === "trap" ? floatHint(machine, loaded.elf, end.exitCode) : "";
   return {
     ...end,
-    steps: simulator.steps,
+    message: hint === "" ? end.message : `${end.message ?? ""}${hint}`,
+    steps: engine.steps,
     seconds: (performance.now() - start) / 1000,
     returned: end.reason === "exit" ? loaded.ebpf?.result() : undefined,
-    signature: () => signatureOf(simulator.memory("mem"), loaded.elf, loaded.file),
+    signature: () => signatureOf(engine.memory("mem"), loaded.elf, loaded.file),
   };
 }
 
 async function execute(
   machine: Machine,
   isa: InstructionSet,
-  simulator: Simulator,
+  engine: Engine,
+  tracer: Tracer | undefined,
   { process }: Loaded,
   options: RunOptions,
 ): Promise<End> {
   const maxSteps = options.maxSteps ?? Number.POSITIVE_INFINITY;
-  const tracer = options.trace === undefined ? undefined : Tracer.of(machine, simulator);
   for (;;) {
-    const left = maxSteps - simulator.steps;
-    if (left <= 0) return outOfSteps(simulator.steps, where(machine, isa, simulator));
+    const left = maxSteps - engine.steps;
+    if (left <= 0) return outOfSteps(engine.steps, where(machine, isa, engine));
     if (options.signal?.aborted === true) return INTERRUPTED;
     const outcome =
       tracer === undefined || options.trace === undefined
-        ? simulator.run(Math.min(left, SLICE))
+        ? engine.run(Math.min(left, SLICE))
         : traced(tracer, options.trace, Math.min(left, 1000));
     switch (outcome.reason) {
       case "limit":
@@ -122,10 +130,10 @@ async function execute(
         return {
           exitCode: 128,
           reason: "trap",
-          message: `no instruction can be executed ${where(machine, isa, simulator)}`,
+          message: `no instruction can be executed ${where(machine, isa, engine)}`,
         };
       case "trap": {
-        const end = trapped(machine, isa, simulator, process);
+        const end = trapped(machine, isa, engine, process);
         if (end !== undefined) return end;
         break;
       }
@@ -142,52 +150,56 @@ function traced(tracer: Tracer, print: (line: string) => void, steps: number): R
 }
 
 /** The end of the run, unless the trap is a system call that returns. */
-function trapped(
-  machine: Machine,
-  isa: InstructionSet,
-  simulator: Simulator,
-  process: Process | undefined,
-): End | undefined {
-  const code = Number(simulator.scalar("trap"));
+function trapped(machine: Machine, isa: InstructionSet, engine: Engine, process: Process | undefined): End | undefined {
+  const code = Number(engine.scalar("trap"));
   const trap = machine.traps.find((x) => x.code === code);
   if (trap === undefined) return { exitCode: 128, reason: "trap", message: `unknown trap ${code}` };
   if (trap.name === "environment_call" && process !== undefined) {
     const exitCode = process.systemCall();
     if (exitCode !== undefined) return { exitCode, reason: "exit", message: undefined };
-    simulator.write("trap", 0n);
-    simulator.write("trap.value", 0n);
-    simulator.write(isa.programCounter, after(isa, simulator));
+    engine.write("trap", 0n);
+    engine.write("trap.value", 0n);
+    engine.write(isa.programCounter, after(isa, engine));
     return undefined;
   }
   if (trap.name === "exited" && isEbpf(machine))
-    return { exitCode: Number(simulator.element("r", 0) & 0xffn), reason: "exit", message: undefined };
+    return { exitCode: Number(engine.element("r", 0) & 0xffn), reason: "exit", message: undefined };
   if (trap.name === "halted") return { exitCode: 0, reason: "halted", message: undefined };
   const signal = trap.cause === undefined ? undefined : SIGNALS[trap.cause];
   return {
     exitCode: 128 + (signal ?? Math.min(trap.code, 127)),
     reason: "trap",
-    message: `${trapText(trap, simulator.scalar("trap.value"))} ${where(machine, isa, simulator)}`,
+    message: `${trapText(trap, engine.scalar("trap.value"))} ${where(machine, isa, engine)}`,
   };
 }
 
+/** Why a program may have met an illegal instruction: it wants registers that the machine has not, or arithmetic on them. */
+function floatHint(machine: Machine, elf: Elf | undefined, exitCode: number): string {
+  const wants = elf?.machine === EM_RISCV && (elf.flags & EF_RISCV_FLOAT_ABI) !== 0;
+  if (!wants || exitCode !== 128 + SIGILL) return "";
+  return variable(machine, "f") === undefined
+    ? `; the program is compiled for floating-point registers, which ${machine.name} has not: run it on a machine with a file f, or compile with -mabi=lp64`
+    : `; the program is compiled for F and D, of which ${machine.name} has registers and moves, but no arithmetic`;
+}
+
 /** `at pc 0x10074: 00000073 ecall` */
-function where(machine: Machine, isa: InstructionSet, simulator: Simulator): string {
-  const pc = simulator.scalar(isa.programCounter);
-  const word = wordAt(isa, simulator);
+function where(machine: Machine, isa: InstructionSet, engine: Engine): string {
+  const pc = engine.scalar(isa.programCounter);
+  const word = wordAt(isa, engine);
   const text = word === undefined || decode(machine, word) === undefined ? "" : ` ${disassemble(machine, word, pc)}`;
   const digits = word?.toString(16).padStart(2 * bytesOfWord(isa, word).length, "0");
   return `at ${isa.programCounter} 0x${pc.toString(16)}${digits === undefined ? "" : `: ${digits}${text}`}`;
 }
 
 /** The fetched word, as wide as it is; undefined where nothing can be fetched. */
-function wordAt(isa: InstructionSet, simulator: Simulator): bigint | undefined {
-  const at = new Evaluator({ variable: (term) => simulator.read(term.name) });
+function wordAt(isa: InstructionSet, engine: Engine): bigint | undefined {
+  const at = new Evaluator({ variable: (term) => engine.read(term.name) });
   return at.holds(isa.fetchable) ? at.number(isa.word) : undefined;
 }
 
 /** Where the program goes on after the instruction at hand. */
-function after(isa: InstructionSet, simulator: Simulator): bigint {
-  return simulator.scalar(isa.programCounter) + BigInt(lengthOfWord(isa, wordAt(isa, simulator) ?? 0n));
+function after(isa: InstructionSet, engine: Engine): bigint {
+  return engine.scalar(isa.programCounter) + BigInt(lengthOfWord(isa, wordAt(isa, engine) ?? 0n));
 }
 
 // ---------------------------------------------------------------------------------------------------------- loading
@@ -195,7 +207,7 @@ function after(isa: InstructionSet, simulator: Simulator): bigint {
 function loadElf(
   machine: Machine,
   isa: InstructionSet,
-  simulator: Simulator,
+  engine: Engine,
   file: string,
   elf: Elf,
   streams: Streams,
@@ -227,15 +239,15 @@ function loadElf(
   }
   const top = STACK_TOP[bits];
   const { regions, memory, heapStart, heapLimit } = imageOf(elf, file, top, bits);
-  simulator.write("mem", memory);
-  simulator.write(isa.programCounter, elf.entry);
+  engine.write("mem", memory);
+  engine.write(isa.programCounter, elf.entry);
   const random = new FixedBytes();
   const auxiliary = auxiliaryOf(isa, elf, file, random);
-  simulator.setElement("x", 2, initialStack(simulator.memory("mem"), top, BigInt(bits / 8), args, auxiliary));
-  const argument = (index: number): bigint => simulator.element("x", 10 + index);
-  const services = new RiscvServices(simulator.memory("mem"), bits, file, argument, random);
-  const convention = riscvConvention(simulator, bits, (number) => services.serve(number));
-  const process = new Process(simulator.memory("mem"), convention, regions, heapStart, heapLimit, streams);
+  engine.setElement("x", 2, initialStack(engine.memory("mem"), top, BigInt(bits / 8), args, auxiliary));
+  const argument = (index: number): bigint => engine.element("x", 10 + index);
+  const services = new RiscvServices(engine.memory("mem"), bits, file, argument, random);
+  const convention = riscvConvention(engine, bits, (number) => services.serve(number));
+  const process = new Process(engine.memory("mem"), convention, regions, heapStart, heapLimit, streams);
   return { process, elf, file };
 }
 
@@ -283,7 +295,7 @@ function loadProgram(simulator: Simulator, source: ProgramSource, options: EbpfO
 function loadHex(
   machine: Machine,
   isa: InstructionSet,
-  simulator: Simulator,
+  engine: Engine,
   text: string,
   streams: Streams,
   args: readonly string[],
@@ -303,7 +315,7 @@ function loadHex(
     const wide = words.find((w) => w >> BigInt(element) !== 0n);
     if (wide !== undefined)
       throw new UserError(`0x${wide.toString(16)} has more than the ${element} bits of an instruction word`);
-    simulator.write(from.name, new FileValue(words));
+    engine.write(from.name, new FileValue(words));
     return { process: undefined, elf: undefined, file: "--hex" };
   }
   if (from?.sort.kind !== "memory")
@@ -312,16 +324,16 @@ function loadHex(
   const origin = 1n << BigInt(width) > 2n * HEX_ORIGIN ? HEX_ORIGIN : 0n;
   if (BigInt(bytes.length) > (1n << BigInt(width)) - origin)
     throw new UserError(`${bytes.length} bytes do not fit into ${from.name}`);
-  simulator.write(from.name, MemoryValue.empty(width).storeBytes(origin, bytes));
-  simulator.write(isa.programCounter, origin);
+  engine.write(from.name, MemoryValue.empty(width).storeBytes(origin, bytes));
+  engine.write(isa.programCounter, origin);
   const bits = hasAbi(machine);
   if (bits === undefined) return { process: undefined, elf: undefined, file: "--hex" };
   // All memory is accessible; only the program's own requests divide it.
   const top = STACK_TOP[bits];
-  simulator.setElement("x", 2, initialStack(simulator.memory("mem"), top, BigInt(bits / 8), args));
+  engine.setElement("x", 2, initialStack(engine.memory("mem"), top, BigInt(bits / 8), args));
   const process = new Process(
-    simulator.memory("mem"),
-    riscvConvention(simulator, bits),
+    engine.memory("mem"),
+    riscvConvention(engine, bits),
     [],
     pageUp(origin + BigInt(bytes.length)),
     top - STACK_SIZE,

@@ -12,6 +12,7 @@ import {
   ite,
   make,
   mul,
+  neg,
   sext,
   widthOf,
   zext,
@@ -173,8 +174,14 @@ export const udivRules: readonly Rule[] = [
   },
   {
     name: "udiv.narrow",
-    law: "zext(a) /u k = zext(a /u k) for a constant k that is not 0",
-    apply: (t) => narrowDivision(t),
+    law: "zext(a) /u zext(b) = zext(a /u b), but ~0 for b = 0",
+    apply(t) {
+      const narrow = narrowDivision(t);
+      if (narrow === undefined) return undefined;
+      const b = argument(t, 1);
+      const zero = eq(extract(b, unsignedWidth(b) - 1, 0), constant(unsignedWidth(b), 0n));
+      return ite(zero, constant(widthOf(t), -1n), narrow);
+    },
   },
 ];
 
@@ -193,15 +200,16 @@ export const uremRules: readonly Rule[] = [
   },
   {
     name: "urem.narrow",
-    law: "zext(a) %u k = zext(a %u k) for a constant k that is not 0",
-    apply: (t) => narrowDivision(t),
+    law: "zext(a) %u zext(b) = zext(a %u b)",
+    apply: narrowDivision,
   },
 ];
 
+/** On the bits that the operands have; right for a divisor that is not 0. */
 function narrowDivision(t: Term): Term | undefined {
   const a = argument(t, 0);
   const b = argument(t, 1);
-  if (b.op !== "const" || b.value === 0n) return undefined;
+  if (b.op === "const" && b.value === 0n) return undefined;
   const width = Math.max(unsignedWidth(a), unsignedWidth(b));
   if (width >= widthOf(t)) return undefined;
   const x = extract(a, width - 1, 0);
@@ -213,6 +221,11 @@ export const sdivRules: readonly Rule[] = [
     name: "sdiv.one",
     law: "a /s 1 = a, on more than one bit",
     apply: (t) => (divisor(t) === 1n && widthOf(t) > 1 ? argument(t, 0) : undefined),
+  },
+  {
+    name: "sdiv.minus-one",
+    law: "a /s −1 = −a",
+    apply: (t) => (divisor(t) === (1n << BigInt(widthOf(t))) - 1n ? neg(argument(t, 0)) : undefined),
   },
   {
     // The quotient of numbers of n bits lies between −2^(n−1) and 2^(n−1), and is the latter in one case alone.

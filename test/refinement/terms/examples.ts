@@ -441,16 +441,25 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "mul.choice": from(2, (w) => [infix("mul", k(w, 3), pick(w))]),
   "udiv.fold": (w) => [infix("udiv", k(w, 5), k(w, 3)), infix("udiv", k(w, 1), k(w, 0))],
   "udiv.power": (w) => [infix("udiv", A(w), k(w, 1)), infix("udiv", A(w), k(w, 0)), infix("udiv", A(w), k(w, 2))],
-  "udiv.narrow": from(2, (w) => [infix("udiv", b.zext(A(w), w + 2), k(w + 2, 3))]),
+  "udiv.narrow": from(2, (w) => [
+    infix("udiv", b.zext(A(w), w + 2), k(w + 2, 3)),
+    infix("udiv", b.zext(A(w), w + 2), b.zext(B(w), w + 2)),
+    infix("udiv", b.zext(A(1), w + 2), b.zext(B(w), w + 2)),
+  ]),
   "urem.fold": (w) => [infix("urem", k(w, 5), k(w, 3)), infix("urem", k(w, 1), k(w, 0))],
   "urem.power": (w) => [infix("urem", A(w), k(w, 1)), infix("urem", A(w), k(w, 0)), infix("urem", A(w), k(w, 2))],
-  "urem.narrow": from(2, (w) => [infix("urem", b.zext(A(w), w + 2), k(w + 2, 3))]),
+  "urem.narrow": from(2, (w) => [
+    infix("urem", b.zext(A(w), w + 2), k(w + 2, 3)),
+    infix("urem", b.zext(A(w), w + 2), b.zext(B(w), w + 2)),
+    infix("urem", b.zext(A(w), w + 2), b.zext(B(1), w + 2)),
+  ]),
   "sdiv.fold": (w) => [
     infix("sdiv", k(w, 5), k(w, 3)),
     infix("sdiv", min(w), ones(w)),
     infix("sdiv", k(w, 1), k(w, 0)),
   ],
   "sdiv.one": from(2, (w) => [infix("sdiv", A(w), k(w, 1))]),
+  "sdiv.minus-one": (w) => [infix("sdiv", A(w), ones(w))],
   "sdiv.narrow": from(2, (w) => [infix("sdiv", b.sext(A(w), w + 2), b.sext(B(w), w + 2))]),
   "srem.narrow": from(2, (w) => [infix("srem", b.sext(A(w), w + 2), b.sext(B(w), w + 2))]),
   "srem.fold": (w) => [
