@@ -24,7 +24,11 @@ export interface CollectOptions {
 export async function collect(chapter: Chapter, options: CollectOptions): Promise<readonly Source[]> {
   const sources: Source[] = [];
   for (const wanted of chapter.refinements) sources.push(await semantics(wanted, options));
-  for (const test of chapter.tests) sources.push(...(await encodings(test, options)));
+  for (const test of chapter.tests) {
+    // A test may be about machines of other chapters as well.
+    const found = await encodings(test, options);
+    sources.push(...found.filter(({ machine }) => chapter.machines.includes(machine)));
+  }
   return sources;
 }
 

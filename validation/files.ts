@@ -61,6 +61,27 @@ export interface Finding {
   readonly because?: string;
 }
 
+/** A finding of impl/qemu: with the code on both sides, and a run that shows it. */
+export interface ExaminedFinding extends Finding {
+  readonly refinement: string;
+  readonly "seen-in": readonly string[];
+  readonly guest: { readonly pc: number; readonly code: string; readonly assembly: string };
+  /** Assembly, without what comes before and behind it. */
+  readonly host: readonly string[];
+  /** Under user-mode QEMU, from these registers and this memory. */
+  readonly run?: {
+    readonly code?: string;
+    readonly before: Readonly<Record<string, number>>;
+    readonly memory?: { readonly address: number; readonly bytes: string };
+    readonly also?: Readonly<Record<string, number>>;
+    readonly variable: string;
+    readonly manual: number | string;
+    readonly qemu: number;
+  };
+  /** In system mode: what mtval is in the first trap of a bare-metal program. */
+  readonly "system-run"?: { readonly manual: number; readonly qemu: number };
+}
+
 const TEXT = { type: "string" };
 const TEXTS = { type: "array", items: TEXT, default: [] };
 const COUNTS = { type: "object", additionalProperties: { type: "integer", minimum: 0 } };
@@ -123,6 +144,47 @@ const isFindings = ajv.compile<{ readonly findings: readonly Finding[] }>({
   required: ["findings"],
 });
 
+const NUMBERS = { type: "object", additionalProperties: { type: "number" } };
+const isExamined = ajv.compile<{ readonly findings: readonly ExaminedFinding[] }>(
+  record({
+    findings: listOf({
+      type: "object",
+      properties: {
+        "seen-in": TEXTS,
+        guest: record({ pc: { type: "number" }, code: TEXT, assembly: TEXT }),
+        host: TEXTS,
+        run: record(
+          {
+            code: TEXT,
+            before: NUMBERS,
+            memory: record({ address: { type: "number" }, bytes: TEXT }),
+            also: NUMBERS,
+            variable: TEXT,
+            manual: { anyOf: [{ type: "number" }, TEXT] },
+            qemu: { type: "number" },
+          },
+          ["before", "variable", "manual", "qemu"],
+        ),
+        "system-run": { type: "object", required: ["manual", "qemu"] },
+      },
+      required: [
+        "name",
+        "instruction",
+        "differs",
+        "fault",
+        "source",
+        "sentence",
+        "refinement",
+        "seen-in",
+        "guest",
+        "host",
+      ],
+    }),
+  }),
+);
+
+export const readExamined = async (file: string): Promise<readonly ExaminedFinding[]> =>
+  (await read(file, parse, isExamined)).findings;
 export const readPlan = (file: string): Promise<Plan> => read(file, parse, isPlan);
 export const readEvidence = (file: string): Promise<readonly Source[]> => read(file, JSON.parse, isEvidence);
 export const readFindings = async (file: string): Promise<readonly Finding[]> =>

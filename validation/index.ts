@@ -8,7 +8,7 @@ import { type Session, session } from "../cli/session.js";
 import type { CommonOptions } from "../cli/terminal/output.js";
 import { collect } from "./collect.js";
 import type { Chapter, Source } from "./files.js";
-import { EVIDENCE, evidence, plan, REPORT, report } from "./report.js";
+import { evidence, EVIDENCE, examined, FINDINGS, plan, REPORT, report } from "./report.js";
 
 interface Options extends CommonOptions {
   readonly cases?: number;
@@ -59,6 +59,7 @@ async function validate(titles: readonly string[], options: Options, { out, sign
   await writeFile(EVIDENCE, `${JSON.stringify(sources, undefined, 2)}\n`);
   const { text, gaps } = await report(whole, sources);
   await writeFile(REPORT, text);
+  await writeFile(FINDINGS, await examined());
   for (const gap of gaps) out.complain(gap);
   out.line(gaps.length === 0 ? "docs/validation.md is complete" : `docs/validation.md lacks ${gaps.length} entries`);
   return gaps.length === 0 ? 0 : 1;

@@ -5,7 +5,8 @@ import { discover, find } from "../cli/project.js";
 import { packageRoot } from "../cli/package.js";
 import { loadMachine } from "../spec/notation/index.js";
 import { gaps } from "./completeness.js";
-import { readEvidence, readFindings, readPlan, type Plan, type Source } from "./files.js";
+import { readEvidence, readExamined, readFindings, readPlan, type Plan, type Source } from "./files.js";
+import { findingsPage } from "./findings-page.js";
 import { type Findings, type Part, render } from "./render.js";
 
 const root = packageRoot();
@@ -30,6 +31,13 @@ export async function report(
     text: render(parts, sources, await findings()),
     gaps: parts.flatMap(({ chapter, machines }) => gaps(chapter, machines, sources)),
   };
+}
+
+export const FINDINGS = path.join(root, "docs", "findings.md");
+
+/** docs/findings.md. */
+export async function examined(): Promise<string> {
+  return findingsPage(await readExamined(path.join(root, "impl", "qemu", "findings.yaml")));
 }
 
 async function findings(): Promise<readonly Findings[]> {

@@ -3,19 +3,10 @@
  */
 import os from "node:os";
 import path from "node:path";
-import type {
-  CaseRoom,
-  Emulator,
-  EmulatorCase,
-  EmulatorFactory,
-  EmulatorProgram,
-  Missing,
-  TraceEvent,
-} from "../../refinement/emulator.js";
+import type { CaseRoom, Emulator, EmulatorCase, EmulatorFactory, Missing } from "../../refinement/emulator.js";
 import { EnvironmentFailure, InternalDefect, UserError } from "../../refinement/errors.js";
 import type { State } from "../../refinement/execute/state.js";
 import type { Machine } from "../../refinement/machine.js";
-import type { MemoryValue } from "../../refinement/terms/value.js";
 import { compile, digestOf, findProgram, versionOf } from "../shared/programs.js";
 import { costOf, type Guest, guestOf, wordsOf } from "./cases.js";
 import { type Finding, readFindings } from "./findings.js";
@@ -105,23 +96,6 @@ class Kernel implements Emulator {
     this.identity = identity;
     this.traps = traps;
     this.exempt = exempt;
-  }
-
-  async programs(): Promise<readonly EmulatorProgram[]> {
-    return [];
-  }
-
-  async memoryOf(): Promise<MemoryValue> {
-    throw new InternalDefect("the kernel is given no programs");
-  }
-
-  // biome-ignore lint/correctness/useYield: there is nothing to trace
-  async *trace(): AsyncGenerator<TraceEvent> {
-    throw new InternalDefect("the kernel shows no state between instructions");
-  }
-
-  resume(): undefined {
-    return undefined;
   }
 
   async *execute(cases: readonly EmulatorCase[], signal: AbortSignal): AsyncGenerator<State> {

@@ -13,6 +13,8 @@ export const MAX_BATCH = 256;
 
 const INPUT_WORDS = 40 + 3 * MAX_PATCHES;
 const OUTPUT_WORDS = 38 + 2 * MAX_CHANGES;
+/** Behind these, where the runner is compiled with floating-point registers. */
+const FLOAT_WORDS = 32;
 
 export const SIGILL = 4n;
 export const SIGTRAP = 5n;
@@ -33,6 +35,8 @@ export interface CaseInput {
   readonly pc: bigint;
   /** x0 … x31. */
   readonly x: readonly bigint[];
+  /** f0 … f31, where the runner is compiled with them. */
+  readonly f?: readonly bigint[] | undefined;
   readonly word: bigint;
   /** Bytes of the word. */
   readonly length: 2 | 4;
@@ -51,6 +55,8 @@ export interface CaseOutput {
   readonly pc: bigint;
   /** x0 … x31. */
   readonly x: readonly bigint[];
+  /** f0 … f31, where the runner is compiled with them. */
+  readonly f: readonly bigint[] | undefined;
   readonly signal: bigint;
   /** si_addr. */
   readonly address: bigint;
@@ -75,12 +81,19 @@ export type BatchResult =
 export class CaseRunner {
   private readonly command: readonly [string, ...string[]];
   private readonly windows: readonly Window[];
+  /** 64-bit words of floating-point registers behind each record. */
+  private readonly floatWords: number;
   private readonly timeoutMs: number;
   private process: CaseProcess | undefined;
 
-  constructor(command: readonly [string, ...string[]], windows: readonly Window[], timeoutMs = 60_000) {
+  constructor(
+    command: readonly [string, ...string[]],
+    windows: readonly Window[],
+    { floats = false, timeoutMs = 60_000 }: { readonly floats?: boolean; readonly timeoutMs?: number } = {},
+  ) {
     this.command = command;
     this.windows = windows;
+    this.floatWords = floats ? FLOAT_WORDS : 0;
     this.timeoutMs = timeoutMs;
   }
 
@@ -105,8 +118,8 @@ export class CaseRunner {
     this.process ??= new CaseProcess(this.command, encodeLayout(this.windows));
     const running = this.process;
     const answer = await running.exchange(
-      encodeBatch(cases, careful),
-      cases.length * OUTPUT_WORDS * 8,
+      encodeBatch(cases, careful, this.floatWords),
+      cases.length * (OUTPUT_WORDS + this.floatWords) * 8,
       this.timeoutMs,
       signal,
     );
@@ -114,7 +127,7 @@ export class CaseRunner {
       this.process = undefined;
       return { kind: "died", died: readDeath(answer.complaint) };
     }
-    return decodeBatch(answer.bytes, cases.length);
+    return decodeBatch(answer.bytes, cases.length, this.floatWords);
   }
 
   async close(): Promise<void> {
@@ -133,13 +146,13 @@ function encodeLayout(windows: readonly Window[]): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-function encodeBatch(cases: readonly CaseInput[], careful: boolean): Uint8Array {
+function encodeBatch(cases: readonly CaseInput[], careful: boolean, floatWords: number): Uint8Array {
   if (cases.length === 0 || cases.length > MAX_BATCH) throw new InternalDefect(`a batch of ${cases.length} cases`);
-  const words = new BigUint64Array(2 + cases.length * INPUT_WORDS);
+  const words = new BigUint64Array(2 + cases.length * (INPUT_WORDS + floatWords));
   words[0] = BigInt(cases.length);
   words[1] = careful ? 1n : 0n;
   cases.forEach((c, i) => {
-    const at = 2 + i * INPUT_WORDS;
+    const at = 2 + i * (INPUT_WORDS + floatWords);
     words[at] = c.pc;
     for (let r = 1; r < 32; r++) words[at + r] = c.x[r] ?? 0n;
     words.set(
@@ -157,15 +170,16 @@ function encodeBatch(cases: readonly CaseInput[], careful: boolean): Uint8Array 
     );
     if (c.patches.length > MAX_PATCHES) throw new InternalDefect(`a case with ${c.patches.length} patches of memory`);
     for (const [k, p] of c.patches.entries()) words.set([p.address, BigInt(p.length), p.value], at + 40 + 3 * k);
+    if (floatWords > 0) words.set(c.f ?? [], at + INPUT_WORDS);
   });
   return new Uint8Array(words.buffer);
 }
 
-function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
+function decodeBatch(bytes: Uint8Array, count: number, floatWords: number): BatchResult | "stray" {
   const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
   const outputs: CaseOutput[] = [];
   for (let i = 0; i < count; i++) {
-    const at = i * OUTPUT_WORDS;
+    const at = i * (OUTPUT_WORDS + floatWords);
     if (words[at + 36] !== 0n) return "stray";
     const changed = Number(words[at + 35]);
     if (changed > MAX_CHANGES)
@@ -177,6 +191,7 @@ function decodeBatch(bytes: Uint8Array, count: number): BatchResult | "stray" {
     outputs.push({
       pc: words[at] ?? 0n,
       x: [0n, ...words.subarray(at + 1, at + 32)],
+      f: floatWords > 0 ? [...words.subarray(at + OUTPUT_WORDS, at + OUTPUT_WORDS + floatWords)] : undefined,
       signal: words[at + 32] ?? 0n,
       address: words[at + 34] ?? 0n,
       changes,

@@ -11,6 +11,7 @@ import type {
   EmulatorFactory,
   EmulatorProgram,
   Snapshot,
+  Tracing,
   TraceEvent,
 } from "../../refinement/emulator.js";
 import { EnvironmentFailure, InternalDefect, UserError } from "../../refinement/errors.js";
@@ -70,6 +71,7 @@ function guestOf(machine: Machine): Guest {
     xlen: pc.width === 32 ? 32 : 64,
     compressed: isa.parcels.length === 2,
     atomics: machine.variables.some((v) => v.name === "reservation.valid"),
+    floats: machine.variables.some((v) => v.name === "f"),
   };
 }
 
@@ -94,7 +96,8 @@ interface Parts {
   readonly runner: string;
 }
 
-class Qemu implements Emulator {
+class Qemu implements Emulator, Tracing {
+  readonly tracing = this;
   readonly identity: string;
   readonly room: CaseRoom;
   private readonly parts: Parts;
@@ -106,7 +109,9 @@ class Qemu implements Emulator {
     this.parts = parts;
     this.cases = new RiscvCases(parts.guest, parts.model, parts.version, parts.traps);
     const { layout } = this.cases;
-    this.runner = new CaseRunner([parts.programs.emulator, "-cpu", parts.model.cpu, parts.runner], layout.windows);
+    this.runner = new CaseRunner([parts.programs.emulator, "-cpu", parts.model.cpu, parts.runner], layout.windows, {
+      floats: parts.guest.floats,
+    });
     this.room = {
       memory: layout.memory,
       code: layout.windows.filter((w) => w.execute),
@@ -128,7 +133,7 @@ class Qemu implements Emulator {
     const guest = guestOf(machine);
     const runner = await compile(
       compiler,
-      `case-runner-${guest.xlen}`,
+      `case-runner-${guest.xlen}${guest.floats ? "-floats" : ""}`,
       [path.join(folder, "case-runner.c")],
       [path.join(folder, "system.h")],
       runnerFlags(guest),
@@ -237,12 +242,13 @@ class Qemu implements Emulator {
 }
 
 /** The runner uses no instruction of the extensions that it tests, so that it runs whatever is switched off. */
-function runnerFlags({ xlen, compressed, atomics }: Guest): readonly string[] {
+function runnerFlags({ xlen, compressed, atomics, floats }: Guest): readonly string[] {
   return [
     ...architectureFlags(`rv${xlen}im`),
     `-Wl,-Ttext-segment=0x${RUNNER_BASE[xlen].toString(16)}`,
     ...(compressed ? ["-DCOMPRESSED"] : []),
     ...(atomics ? ["-DATOMICS"] : []),
+    ...(floats ? ["-DFLOATS"] : []),
   ];
 }
 

@@ -37,7 +37,7 @@ export function readOptions(options: unknown): Options {
     return value;
   };
   const result = { program: text("program"), cpu: text("cpu"), march: text("march"), compiler: text("compiler") };
-  if (!/^rv(32|64)im[ac]*(_z\w+)*$/.test(result.march))
+  if (!/^rv(32|64)im[acfd]*(_z\w+)*$/.test(result.march))
     throw new UserError(`emulator.march is an instruction set as compilers write it, as in ${DEFAULTS.march}`);
   const programs = given.get("programs") ?? DEFAULTS.programs;
   given.delete("programs");

@@ -18,7 +18,17 @@ import {
 } from "./case-runner.js";
 import { Layout, PAGE } from "./layout.js";
 import type { Model } from "../shared/qemu.js";
-import { asVentana, type Doing, doing, isVentana, isZicond, type Kind, lengthOf, type Xlen } from "./words.js";
+import {
+  asVentana,
+  computesFloats,
+  type Doing,
+  doing,
+  isVentana,
+  isZicond,
+  type Kind,
+  lengthOf,
+  type Xlen,
+} from "./words.js";
 
 /** The names that the guest's definition has for what Linux reports as signals. */
 export const TRAPS = [
@@ -40,6 +50,8 @@ export interface Guest {
   readonly compressed: boolean;
   /** It has LR and SC, and the reservation between them. */
   readonly atomics: boolean;
+  /** It has floating-point registers. */
+  readonly floats: boolean;
 }
 
 const A0 = 10;
@@ -50,6 +62,7 @@ const ENOSYS = 38n;
 interface Parts {
   readonly pc: bigint;
   readonly x: FileValue;
+  readonly f: FileValue | undefined;
   readonly memory: MemoryValue;
   /** As the definition has it, and as QEMU is told. */
   readonly word: number;
@@ -89,7 +102,7 @@ export class RiscvCases {
   }
 
   input(c: EmulatorCase): CaseInput {
-    const { pc, x, memory, told, length, does, reservation } = this.parts(c.state);
+    const { pc, x, f, memory, told, length, does, reservation } = this.parts(c.state);
     const patches: CaseInput["patches"][number][] = [];
     for (const patch of c.patches) {
       for (let i = 0; i < patch.bytes.length; i += 8) {
@@ -113,6 +126,7 @@ export class RiscvCases {
     return {
       pc,
       x: x.elements,
+      f: f?.elements,
       word: BigInt(told),
       length,
       does: DOES[does.kind],
@@ -137,6 +151,7 @@ export class RiscvCases {
     if (!layout.memory.accessible("fetch", pc, length)) return "cheap";
     if (this.model.zicond === "ventana" && isVentana(word)) return "impossible";
     if (this.lacks(state) !== undefined || movesVectors(word)) return "impossible";
+    if (this.guest.floats && computesFloats(word)) return "impossible";
     // What comes next must stop it.
     const landing = pc + BigInt(length);
     if (!layout.stops(memory, landing)) return "impossible";
@@ -220,12 +235,17 @@ export class RiscvCases {
     }
     const { pc, x } = died.registers;
     const asked = this.input(c);
-    return this.state(c, { pc, x, changes: [], reserved: false }, asked, "instruction_address_misaligned");
+    return this.state(
+      c,
+      { pc, x, f: undefined, changes: [], reserved: false },
+      asked,
+      "instruction_address_misaligned",
+    );
   }
 
   private state(
     c: EmulatorCase,
-    got: Pick<CaseOutput, "pc" | "x" | "changes" | "reserved">,
+    got: Pick<CaseOutput, "pc" | "x" | "f" | "changes" | "reserved">,
     { probe }: CaseInput,
     trap?: TrapName,
     value?: bigint,
@@ -239,6 +259,7 @@ export class RiscvCases {
       ["mem", memory],
       ["trap", trap === undefined ? 0n : (this.traps.get(trap) ?? 0n)],
     ]);
+    if (got.f !== undefined) after.set("f", new FileValue(got.f));
     if (trap === undefined) after.set("trap.value", 0n);
     else if (value !== undefined) after.set("trap.value", value);
     // A store-conditional succeeds where nothing has changed since, so that a failing one tells something only then; and where
@@ -257,6 +278,7 @@ export class RiscvCases {
   private parts(state: State): Parts {
     const pc = state.get("pc");
     const x = state.get("x");
+    const f = state.get("f");
     const memory = state.get("mem");
     if (typeof pc !== "bigint" || !(x instanceof FileValue) || !(memory instanceof MemoryValue))
       throw new InternalDefect("a case's state has pc, x and mem");
@@ -268,11 +290,12 @@ export class RiscvCases {
     return {
       pc,
       x,
+      f: this.guest.floats && f instanceof FileValue ? f : undefined,
       memory,
       word,
       told: this.model.zicond === "ventana" ? asVentana(word) : word,
       length,
-      does: doing(word, pc, x.elements, this.guest.xlen),
+      does: doing(word, pc, x.elements, this.guest.xlen, this.guest.floats),
       reservation: valid && typeof reservation === "bigint" ? reservation : undefined,
     };
   }

@@ -18,12 +18,53 @@ export function lengthOf(word: number): 2 | 4 {
   return (word & 3) === 3 ? 4 : 2;
 }
 
-export function doing(word: number, pc: bigint, x: readonly bigint[], xlen: Xlen): Doing {
-  const { kind, base, offset } = lengthOf(word) === 4 ? whole(word, xlen) : compressed(word & 0xffff, xlen);
+/** With `floats`, there are F and D. */
+export function doing(word: number, pc: bigint, x: readonly bigint[], xlen: Xlen, floats = false): Doing {
+  const plain = floats ? asInteger(word) : word;
+  const { kind, base, offset } = lengthOf(plain) === 4 ? whole(plain, xlen) : compressed(plain & 0xffff, xlen);
   if (offset === undefined) return { kind, address: undefined };
   const from = base === undefined ? pc : (x[base] ?? 0n);
   const address = BigInt.asUintN(xlen, from + offset);
   return { kind, address: kind === "jump" && base !== undefined ? address & ~1n : address };
+}
+
+/** A load or store of a floating-point register as that of an integer register at the same address. */
+function asInteger(word: number): number {
+  if (lengthOf(word) === 4) {
+    const isAccess = (word & 0x5f) === 0x07 && [2, 3].includes(bits(word, 14, 12));
+    return isAccess ? (word & ~0x7f) | (word & 0x23) | 0x03 : word;
+  }
+  // c.fld, c.fsd, c.fldsp, c.fsdsp stand two below c.ld, c.sd, c.ldsp, c.sdsp.
+  const isAccess = [0, 2].includes(bits(word, 1, 0)) && [1, 5].includes(bits(word, 15, 13));
+  return isAccess ? word | 0x4000 : word;
+}
+
+/**
+ * What F, D and the Zicsr that they bring have besides moves: computation, conversion, comparison, fused operations; CSRs; values of
+ * other sizes. (Volume I, chapters 7, 21 and 22, with the opcodes of chapter 34.)
+ */
+export function computesFloats(word: number): boolean {
+  if (lengthOf(word) === 2) return false;
+  const [opcode, operation, rounding] = [word & 0x7f, bits(word, 31, 25), bits(word, 14, 12)];
+  switch (opcode) {
+    case 0x43:
+    case 0x47:
+    case 0x4b:
+    case 0x4f:
+      return true;
+    case 0x07:
+    case 0x27:
+      return rounding !== 2 && rounding !== 3;
+    case 0x73:
+      return rounding !== 0;
+    case 0x53: {
+      const signs = (operation === 0x10 || operation === 0x11) && rounding <= 2;
+      const moves = [0x70, 0x71, 0x78, 0x79].includes(operation) && rounding === 0 && bits(word, 24, 20) === 0;
+      return !signs && !moves;
+    }
+    default:
+      return false;
+  }
 }
 
 /** `base` is a register, or the pc where it is undefined. */

@@ -8,6 +8,7 @@ import type {
   Pacing,
   Snapshot,
   TraceEvent,
+  Tracing,
 } from "../../refinement/emulator.js";
 import { InternalDefect, UserError } from "../../refinement/errors.js";
 import { readElf } from "../../refinement/execute/elf.js";
@@ -49,7 +50,8 @@ const factory: EmulatorFactory = async (guest, options, directory) => {
 };
 export default factory;
 
-class QemuSystem implements Emulator {
+class QemuSystem implements Emulator, Tracing {
+  readonly tracing = this;
   readonly identity: string;
   readonly room = undefined;
   readonly pacing: Pacing = { inputs, ended: (state) => state.get("off") === 1n };

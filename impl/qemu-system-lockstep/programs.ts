@@ -122,13 +122,17 @@ function csrProgram(name: string, csr: number, xlen: Xlen): Source {
       ? `${operation} a1, ${csr}, ${random.below(32)}`
       : `${operation} a1, ${csr}, ${random.below(6) === 0 ? "x0" : "a0"}`;
   const readOnly = csr >> 10 === 3;
+  const isVector = name === "mtvec" || name === "stvec";
   for (let i = 0; i < 30; i++) {
-    const value = valueFor(name, random, xlen);
+    const drawn = valueFor(name, random, xlen);
+    // MODE: Direct, Vectored, and what is reserved, in turn
+    const value = isVector ? (drawn & ~3n) | BigInt(i % 4) : drawn;
     lines.push(`  li a0, ${hex(value === 0n && readOnly ? 1n : value)}`);
     // What is set or cleared may leave what is to be left alone, but not MPP.
-    lines.push(
-      `  attempt ${access(name === "mstatus" || name === "satp" ? "csrrw" : random.pick(OPERATIONS.slice(0, 3)))}`,
-    );
+    const whole = name === "mstatus" || name === "satp";
+    const operation =
+      isVector && i < 12 ? `csrrw a1, ${csr}, a0` : access(whole ? "csrrw" : random.pick(OPERATIONS.slice(0, 3)));
+    lines.push(`  attempt ${operation}`);
     if (name === "mtvec") lines.push("  csrr a2, mtvec", "  la t0, machine_handler", "  csrw mtvec, t0");
     lines.push(`  attempt csrr a2, ${csr}`);
   }
@@ -485,6 +489,52 @@ function pmpProgram(xlen: Xlen, part: number): Source {
   return program(`pmp-${part}`, lines, probes);
 }
 
+/** The first and last words of one entry of every kind, and those beside them; entries beyond it allow everything. */
+function pmpBoundsProgram(xlen: Xlen): Source {
+  const random = new Random(`pmp bounds ${xlen}`);
+  const lines: string[] = ["  open_pmp", "  li t0, 1"];
+  for (let entry = 0; entry < 15; entry++) lines.push(`  csrw pmpaddr${entry}, t0`);
+  const probes: string[] = [];
+  const perRegister = xlen / 8;
+  for (let i = 0; i < 72; i++) {
+    const kind = random.pick(["TOR", "TOR", "NA4", "NAPOT"]);
+    const entry = 1 + random.below(14);
+    // Words from page0, first and behind the last
+    const size = kind === "NA4" ? 1 : kind === "TOR" ? 1 + random.below(40) : 1 << (1 + random.below(7));
+    const first = kind === "TOR" ? 8 + random.below(900) : size * (1 + random.below(Math.floor(900 / size)));
+    const end = first + size;
+    const address = (place: number): readonly string[] => [`  la t0, page0 + ${4 * place}`, "  srli t0, t0, 2"];
+    if (kind === "TOR")
+      lines.push(...address(first), `  csrw pmpaddr${entry - 1}, t0`, ...address(end), `  csrw pmpaddr${entry}, t0`);
+    else
+      lines.push(
+        ...address(first),
+        `  ori t0, t0, ${kind === "NAPOT" ? size / 2 - 1 : 0}`,
+        `  csrw pmpaddr${entry}, t0`,
+      );
+    const register = xlen === 64 ? 2 * Math.floor(entry / 8) : Math.floor(entry / 4);
+    const shift = 8 * (entry % perRegister);
+    const configuration = ({ TOR: 1, NA4: 2, NAPOT: 3 }[kind] ?? 0) << 3;
+    const permissions = random.pick([0, 1, 4]);
+    lines.push(
+      `  li t0, ${hex(0xffn << BigInt(shift))}`,
+      `  csrc pmpcfg${register}, t0`,
+      `  li t0, ${hex(BigInt(configuration | permissions) << BigInt(shift))}`,
+      `  csrs pmpcfg${register}, t0`,
+      "  sfence.vma",
+    );
+    for (const [k, place] of [first - 1, first, end - 1, end].entries()) {
+      const access = random.pick(["lw a0, 0(a1)", "sw a0, 0(a1)", "lb a0, 3(a1)", "sb a0, 0(a1)"]);
+      lines.push(`  la a1, page0 + ${4 * place}`, `  run_in ${random.below(2)}, bound_${i}_${k}`);
+      probes.push(`bound_${i}_${k}:`, `  ${access}`, "  ecall");
+    }
+    lines.push(`  li t0, ${hex(0xffn << BigInt(shift))}`, `  csrc pmpcfg${register}, t0`, "  sfence.vma");
+    if (kind === "TOR") lines.push("  li t0, 1", `  csrw pmpaddr${entry - 1}, t0`);
+    lines.push("  li t0, 1", `  csrw pmpaddr${entry}, t0`);
+  }
+  return program("pmp-bounds", lines, probes);
+}
+
 /** Atomics where they succeed, and where they may read but not write */
 function atomicsProgram(xlen: Xlen): Source {
   const random = new Random(`atomics ${xlen}`);
@@ -635,6 +685,7 @@ export function programs(xlen: Xlen): readonly Source[] {
     returnProgram(xlen),
     ...[0, 1, 2, 3].map((part) => pagingProgram(xlen, part)),
     ...[0, 1, 2, 3].map((part) => pmpProgram(xlen, part)),
+    pmpBoundsProgram(xlen),
     ...[0, 1].map((part) => interruptProgram(xlen, part)),
     timerProgram(xlen),
     atomicsProgram(xlen),

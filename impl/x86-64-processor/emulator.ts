@@ -101,23 +101,6 @@ class ThisProcessor implements Emulator {
     };
   }
 
-  programs(): Promise<readonly []> {
-    return Promise.resolve([]);
-  }
-
-  memoryOf(): Promise<MemoryValue> {
-    throw new InternalDefect("the processor is given no programs");
-  }
-
-  // biome-ignore lint/correctness/useYield: there is nothing to trace
-  async *trace(): AsyncGenerator<never> {
-    throw new InternalDefect("the processor is given no programs");
-  }
-
-  resume(): undefined {
-    return undefined;
-  }
-
   async *execute(cases: readonly EmulatorCase[], signal: AbortSignal): AsyncGenerator<State> {
     for (let at = 0; at < cases.length; at += MAX_BATCH) {
       const batch = cases.slice(at, at + MAX_BATCH);

@@ -4,8 +4,12 @@ import { describe, expect, test } from "vitest";
 import { discover } from "../../cli/project.js";
 import { packageRoot } from "../../cli/package.js";
 import { loadMachine } from "../../spec/notation/index.js";
-import { evidence, plan, REPORT, report } from "../../validation/report.js";
+import { evidence, examined, FINDINGS, plan, REPORT, report } from "../../validation/report.js";
 import { instructionsOf } from "../../validation/completeness.js";
+
+test("docs/findings.md is written from the findings as they are (else: npm run validate)", async () => {
+  expect(await readFile(FINDINGS, "utf8")).toBe(await examined());
+});
 
 describe("docs/validation.md", async () => {
   const whole = await plan();

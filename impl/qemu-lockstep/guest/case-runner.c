@@ -45,6 +45,9 @@ struct input {
   u64 reservation, reserve_bytes; /* registered before the case, by a load-reserved of 4 or 8 bytes; 0 for none */
   u64 probe, probe_bytes;         /* where to look for a reservation after it, of 4 or 8 bytes; 0 for nowhere */
   struct patch patches[MAX_PATCHES];
+#ifdef FLOATS
+  u64 f[32];
+#endif
 };
 struct change {
   u64 address, value; /* an aligned double word that differs from what it was before the instruction */
@@ -55,6 +58,9 @@ struct output {
   u64 stray;   /* this batch changed memory that no case is known to have changed: run it again, carefully */
   u64 reserved;
   struct change changes[MAX_CHANGES];
+#ifdef FLOATS
+  u64 f[32];
+#endif
 };
 
 /* The kernel's struct rt_sigframe parts that we use. */
@@ -63,6 +69,7 @@ struct context {
   u32 mask[2], unused[30];
   ux pc __attribute__((aligned(16)));
   ux x[31];
+  u64 f[32];
 };
 struct info {
   i32 signal, error, code;
@@ -311,6 +318,9 @@ static void start(struct context *context) {
   if (position >= early) place(in);
   context->pc = in->pc;
   for (ux i = 0; i < 31; i++) context->x[i] = in->x[i];
+#ifdef FLOATS
+  for (ux i = 0; i < 32; i++) context->f[i] = in->f[i];
+#endif
   ticks = 0;
   reserve(in->reservation, in->reserve_bytes);
 }
@@ -324,6 +334,9 @@ static void finish(struct info *info, struct context *context) {
   out->reserved = reserved(in->probe, in->probe_bytes);
   out->pc = shown(context->pc);
   for (ux i = 0; i < 31; i++) out->x[i] = shown(context->x[i]);
+#ifdef FLOATS
+  for (ux i = 0; i < 32; i++) out->f[i] = context->f[i];
+#endif
   out->signal = (u64)info->signal;
   out->code = (u64)(i64)info->code;
   out->address = shown(info->address);

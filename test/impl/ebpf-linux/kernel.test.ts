@@ -6,6 +6,7 @@ import { UserError } from "../../../refinement/errors.js";
 import { readOptions } from "../../../impl/ebpf-linux/options.js";
 import { meaningOf } from "../../../impl/ebpf-linux/verifier.js";
 import { FOLDER, needKernel, open, refinement } from "./need-kernel.js";
+import { moduleOptions } from "../../emulation.js";
 
 const transitions = refinement.guest.transitions.map((t) => t.name);
 
@@ -33,7 +34,7 @@ describe("the running kernel", { timeout: 240_000 }, () => {
 });
 
 test("what is exempt is an instruction, and has a reason", () => {
-  for (const [name, reason] of readOptions(refinement.options).exempt) {
+  for (const [name, reason] of readOptions(moduleOptions(refinement)).exempt) {
     expect(transitions).toContain(name);
     expect(reason).not.toBe("");
   }

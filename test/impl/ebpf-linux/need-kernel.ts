@@ -5,6 +5,7 @@ import factory from "../../../impl/ebpf-linux/emulator.js";
 import type { Emulator } from "../../../refinement/emulator.js";
 import type { EmulatorRefinement } from "../../../refinement/refinement.js";
 import { loadRefinement } from "../../../spec/notation/index.js";
+import { moduleOptions } from "../../emulation.js";
 
 export const FOLDER = path.resolve("impl/ebpf-linux");
 
@@ -16,7 +17,7 @@ async function load(): Promise<EmulatorRefinement> {
 export const refinement = await load();
 
 export function open(): ReturnType<typeof factory> {
-  return factory(refinement.guest, refinement.options, FOLDER);
+  return factory(refinement.guest, moduleOptions(refinement), FOLDER);
 }
 
 /** The caller closes it. */

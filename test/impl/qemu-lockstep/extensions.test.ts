@@ -6,6 +6,7 @@ import { testEmulator } from "../../../properties/emulator.js";
 import { bytesToWord, decode, lengthOfWord } from "../../../refinement/assembly/index.js";
 import { readElf } from "../../../refinement/execute/elf.js";
 import { FOLDER, needQemu } from "./need-qemu.js";
+import { moduleOptions } from "../../emulation.js";
 
 /** Cases of each instruction; COMMUTE_CASES asks for more. */
 const CASES = Number(process.env["COMMUTE_CASES"] ?? 40);
@@ -34,12 +35,13 @@ describe.each([
   });
 
   test("the programs hold every instruction of the extensions, but breakpoints and what no compiler here knows", async (ctx) => {
-    const { guest, options } = await needQemu(ctx, `refinement-${name}`);
+    const refinement = await needQemu(ctx, `refinement-${name}`);
+    const { guest } = refinement;
     const set = guest.instructionSet;
-    const opened = await factory(guest, options, FOLDER);
+    const opened = await factory(guest, moduleOptions(refinement), FOLDER);
     if ("missing" in opened || set === undefined) return expect.fail("it is missing");
     const found = new Set<string>();
-    for (const { elf } of await opened.emulator.programs()) {
+    for (const { elf } of await (opened.emulator.tracing?.programs() ?? [])) {
       for (const { executable, data } of readElf(await readFile(elf), elf).segments) {
         for (let at = 0; executable && at + 4 <= data.length; ) {
           const length = lengthOfWord(set, bytesToWord(data.subarray(at, at + 2)));

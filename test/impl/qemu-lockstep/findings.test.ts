@@ -10,6 +10,7 @@ import { zeroState } from "../../../refinement/execute/concrete.js";
 import { FileValue } from "../../../refinement/terms/value.js";
 import { readFindings } from "../../../validation/files.js";
 import { FOLDER, needQemu } from "./need-qemu.js";
+import { moduleOptions, stateOf } from "../../emulation.js";
 
 /** By name: a word, where it stands, and x[2]. `until` is the version of QEMU that does right. */
 const SEEN: Readonly<Record<string, { word: bigint; pc: bigint; sp: bigint; differs: string; until?: number }>> = {
@@ -25,8 +26,9 @@ test("every finding is shown here", async () => {
 });
 
 test.for(Object.entries(SEEN))("%s", async ([, { word, pc, sp, differs, until }], ctx) => {
-  const { guest, options } = await needQemu(ctx, "refinement-rv64u");
-  const opened = await factory(guest, options, FOLDER);
+  const refinement = await needQemu(ctx, "refinement-rv64u");
+  const { guest } = refinement;
+  const opened = await factory(guest, moduleOptions(refinement), FOLDER);
   if ("missing" in opened) return expect.fail("it is missing");
   const { emulator } = opened;
   const { room } = emulator;
@@ -37,7 +39,8 @@ test.for(Object.entries(SEEN))("%s", async ([, { word, pc, sp, differs, until }]
   const version = Number(/version (\d+)/.exec(await versionOf("qemu-riscv64"))?.[1]);
   const wrong = until === undefined || version < until;
   if (wrong) expect(room.cost(of.state)).toBe("impossible");
-  for await (const shown of emulator.execute([of], new AbortController().signal)) {
+  for await (const seen of emulator.execute([of], new AbortController().signal)) {
+    const shown = stateOf(seen);
     const expected = stepGuest(guest, of.state, shown);
     const found = differsFrom(guest, expected?.state ?? of.state, shown).map((d) => d.variable);
     if (wrong) expect(found).toContain(differs);

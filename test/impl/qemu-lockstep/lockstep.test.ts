@@ -6,6 +6,7 @@ import { bytesToWord, decode } from "../../../refinement/assembly/index.js";
 import type { Counterexample } from "../../../refinement/counterexample.js";
 import { readElf } from "../../../refinement/execute/elf.js";
 import { FOLDER, needQemu } from "./need-qemu.js";
+import { moduleOptions } from "../../emulation.js";
 
 describe("the installed QEMU", { timeout: 240_000 }, () => {
   test("runs every instruction of RV64IM as the definition says, and illegal words, and denied fetches", async (ctx) => {
@@ -36,10 +37,10 @@ describe("the installed QEMU", { timeout: 240_000 }, () => {
 
   test("is given programs in which every instruction but ebreak occurs", async (ctx) => {
     const refinement = await needQemu(ctx);
-    const opened = await factory(refinement.guest, refinement.options, FOLDER);
+    const opened = await factory(refinement.guest, moduleOptions(refinement), FOLDER);
     if ("missing" in opened) return expect.fail("it is missing");
     const found = new Set<string>();
-    for (const { elf } of await opened.emulator.programs()) {
+    for (const { elf } of await (opened.emulator.tracing?.programs() ?? [])) {
       for (const { executable, data } of readElf(await readFile(elf), elf).segments) {
         for (let at = 0; executable && at + 4 <= data.length; at += 4) {
           const word = bytesToWord(data.subarray(at, at + 4));

@@ -76,11 +76,17 @@ const SLIPS: readonly Slip[] = [
   { what: "takes the other one", from: /signed_min/, to: "signed_max" },
   { what: "takes the other one", from: /signed_max/, to: "signed_min" },
   { what: "takes the other one", from: /\? (\S+) : (\S+)$/m, to: "? $2 : $1" },
-  { what: "keeps the reservation", from: /valid = false/, to: "valid = true" },
+  { what: "keeps the reservation", from: /release\(\)/, to: "reservation.valid = true" },
   { what: "reserves elsewhere", from: /reserve\(address\)/, to: "reserve(address + 8)" },
   { what: "reserves nothing", from: /reserve\(address\)/, to: "reservation.valid = false" },
   { what: "is content with half the alignment", from: /check_lr\(address, (\d)\)/, to: "check_lr(address, $1 /u 2)" },
   { what: "writes the next register", from: /x\[rd\] = /, to: "x[rd ^ 1] = " },
+  { what: "puts zeros above a value", from: /boxed\(/, to: "zext(" },
+  { what: "takes a value as it is", from: /\bsingle\((f\[rs\d\])\)/, to: "$1[31:0]" },
+  { what: "takes its own sign", from: /f\[rs2\](\)?\[(\d+):\2\])/, to: "f[rs1]$1" },
+  { what: "moves a half", from: /= ([xf]\[rs1\])$/, to: "= sext($1[31:0])" },
+  { what: "stores the next register", from: /, f\[rs2\]/, to: ", f[rs2 ^ 1]" },
+  { what: "writes the next register", from: /f\[rd\] = /, to: "f[rd ^ 1] = " },
 ];
 
 /** Slips in what an instruction expands to. */

@@ -42,23 +42,29 @@ test.for(Array.from({ length: ROUNDS }, (_, round) => round))(
  */
 const base = (await loadMachine(path.resolve("spec/riscv/rv64im.yaml"))).transitions.map((t) => t.name);
 const isCompressed = (name: string): boolean => name.startsWith("c.");
+const isFloat = (name: string): boolean => /^(c\.)?f(?!ence)/.test(name);
 const isExtension = (name: string): boolean => !isCompressed(name) && !base.includes(name);
+
+/** On RV32, where the text is that of RV64: the first slips of each instruction. */
+const ROUNDS_32 = 3;
 
 test.for([
   ...Array.from({ length: 7 }, (_, round) => ["rv64u", "of extensions", isExtension, round] as const),
   ...Array.from({ length: 5 }, (_, round) => ["rv64u", "compressed", isCompressed, round] as const),
-  ["rv32u", "of extensions", isExtension, 0] as const,
-  ["rv32u", "compressed", isCompressed, 0] as const,
+  ...Array.from({ length: ROUNDS_32 }, (_, round) => ["rv32u", "of extensions", isExtension, round] as const),
+  ...Array.from({ length: ROUNDS_32 }, (_, round) => ["rv32u", "compressed", isCompressed, round] as const),
+  ...Array.from({ length: 5 }, (_, round) => ["rv64u-fd", "of F and D", isFloat, round] as const),
 ])("wrong definitions of %s, %s, round %#", { timeout: 300_000 }, async ([name, , wanted, round], ctx) => {
   const refinement = await needQemu(ctx, `refinement-${name}`);
   const { files, wrong } = planted(round, wanted, name === "rv32u" ? 32 : 64);
-  const guest = await loadMachine(path.resolve(`spec/riscv/${name}.yaml`), { files });
+  const guest = await loadMachine(path.resolve(`spec/riscv/${refinement.guest.name}.yaml`), { files });
   const all = guest.transitions.filter((t) => t.instruction !== undefined && wanted(t.name)).map((t) => t.name);
   const plantedIn = all.filter((n) => wrong.has(n));
   if (round === 0) expect(plantedIn).toEqual(all);
   expect(plantedIn.length).toBeGreaterThan(0);
   const only = (obligation: string): boolean => plantedIn.includes(obligation.replace("commute/", ""));
-  const tested = await testEmulator({ ...refinement, guest }, { cases: 300, seed: 7, only });
+  // On RV32 a store-conditional succeeds in one case of some hundreds.
+  const tested = await testEmulator({ ...refinement, guest }, { cases: name === "rv32u" ? 1000 : 300, seed: 7, only });
   if ("missing" in tested) return expect.fail("it is missing");
   const survivors = tested.results.filter((r) => r.verdict.verdict !== "refuted");
   expect(survivors.map((r) => `${r.name}: ${wrong.get(r.name.replace("commute/", ""))}`)).toEqual([]);
@@ -94,6 +100,6 @@ test.for([
 
 test("no slip is left for another round", async () => {
   const { files, wrong } = planted(ROUNDS);
-  await loadMachine(path.resolve("spec/riscv/rv64u.yaml"), { files });
+  await loadMachine(path.resolve("spec/riscv/rv64u_fd.yaml"), { files });
   expect([...wrong]).toEqual([]);
 });

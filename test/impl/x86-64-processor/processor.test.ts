@@ -1,14 +1,10 @@
-import { describe, expect, type TestContext, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { replayEmulator, testEmulator } from "../../../properties/emulator.js";
-import { assembleX86 } from "../../../refinement/assembly/x86/index.js";
 import type { Counterexample } from "../../../refinement/counterexample.js";
-import type { CaseRoom, Patch } from "../../../refinement/emulator.js";
-import type { State } from "../../../refinement/execute/state.js";
-import type { Machine } from "../../../refinement/machine.js";
-import { MemoryValue, type Value } from "../../../refinement/terms/value.js";
 import { loadMachine, loadRefinement } from "../../../spec/notation/index.js";
 import { planted } from "./mutants.js";
 import { FOLDER, needProcessor, openProcessor } from "./need-processor.js";
+import { placed, run } from "./single.js";
 
 describe("the processor at hand", { timeout: 600_000 }, () => {
   test("runs every block of the definition as it says, and illegal bytes, and denied fetches", async (ctx) => {
@@ -52,39 +48,6 @@ describe("the processor at hand", { timeout: 600_000 }, () => {
     expect(tested.results).toHaveLength(names.length);
   });
 });
-
-interface Placed {
-  readonly state: State;
-  readonly patches: readonly Patch[];
-}
-
-/** An instruction at the room's first place, with these registers. */
-function placed(guest: Machine, room: CaseRoom, text: string, registers: Readonly<Record<string, bigint>>): Placed {
-  const rip = room.code[0]?.start ?? 0n;
-  const { bytes } = assembleX86(text, rip);
-  const state = new Map<string, Value>(guest.variables.map((v) => [v.name, 0n]));
-  for (const [name, value] of Object.entries(registers)) state.set(name, value);
-  state.set("rip", rip).set("mem", room.memory.storeBytes(rip, bytes));
-  return { state, patches: [{ address: rip, bytes }] };
-}
-
-/** What the processor makes of it; of memory, the first double word of data. */
-async function run(
-  ctx: TestContext,
-  text: string,
-  registers: Readonly<Record<string, bigint>>,
-): Promise<ReadonlyMap<string, unknown>> {
-  const { guest } = await needProcessor(ctx);
-  const emulator = await openProcessor(ctx, guest);
-  try {
-    const cases = [placed(guest, emulator.room, text, registers)];
-    for await (const after of emulator.execute(cases, new AbortController().signal))
-      return new Map([...after].map(([k, v]) => [k, v instanceof MemoryValue ? v.load(0x2000_0000n, 8) : v]));
-    return new Map();
-  } finally {
-    await emulator.close();
-  }
-}
 
 /** Expectations from the manual, by hand: the harness itself is on trial here. */
 describe("a single instruction", { timeout: 120_000 }, () => {

@@ -148,3 +148,30 @@ function extension(word: number, wide: boolean): string | undefined {
       return undefined;
   }
 }
+
+/** With the loads, stores, moves and sign injections of F and D (chapters 21 and 22). */
+export function manualDecodeFloats(word: number, xlen: Xlen): string | undefined {
+  return manualDecodeAll(word, xlen) ?? float(word);
+}
+
+function float(word: number): string | undefined {
+  const funct3 = (word >>> 12) & 7;
+  switch (word & 0x7f) {
+    case 0x07:
+      return { 2: "flw", 3: "fld" }[funct3];
+    case 0x27:
+      return { 2: "fsw", 3: "fsd" }[funct3];
+    case 0x53: {
+      const size = { 0: "s", 1: "d" }[(word >>> 25) & 3];
+      if (size === undefined) return undefined;
+      const operation = word >>> 27;
+      const sign = { 0: "fsgnj", 1: "fsgnjn", 2: "fsgnjx" }[funct3];
+      if (operation === 4) return sign === undefined ? undefined : `${sign}.${size}`;
+      const integer = size === "s" ? "w" : "d";
+      if (funct3 !== 0 || ((word >>> 20) & 31) !== 0) return undefined;
+      return { 28: `fmv.x.${integer}`, 30: `fmv.${integer}.x` }[operation];
+    }
+    default:
+      return undefined;
+  }
+}
