@@ -75,7 +75,8 @@ export class Cases {
   draw(random: Random, subject: Subject): DrawnCase {
     const pc = subject.kind === "fetch_fault" ? this.nowhere(random) : this.slot(random);
     const pool = this.addresses(random, pc);
-    const registers = new Map(this.others.map((v) => [v.name, this.value(random, v, pool)]));
+    const registers = new Map<string, Value>(this.others.map((v) => [v.name, this.value(random, v, pool)]));
+    for (const [name, value] of this.room.fixed ?? []) registers.set(name, value);
     switch (subject.kind) {
       case "instruction": {
         const fields = new Map(subject.operands.draw(random));

@@ -131,7 +131,8 @@ export class DecodedGuest implements EmulatedGuest<DecodedCase> {
         registers.set(v.name, values({ kind: "bits", width: v.sort.width }).draw(random));
       else registers.set(v.name, random.nextBigInt(0n, 1n));
     }
-    for (const base of this.set.segments.values()) registers.set(base, pick(random, pool) ?? 0n);
+    for (const base of this.set.segments.values())
+      if (this.room.fixed?.has(base) !== true) registers.set(base, pick(random, pool) ?? 0n);
     for (const index of [STACK_POINTER, FRAME_POINTER]) {
       const name = this.set.registers[index];
       if (name !== undefined && !oneIn(random, 4)) registers.set(name, pick(random, pool) ?? 0n);

@@ -5,7 +5,7 @@
 import { type Simulator, trySimulator } from "../refinement/compile/simulator.js";
 import { Unsupported } from "../refinement/compile/unsupported.js";
 import type { Difference } from "../refinement/counterexample.js";
-import type { Emulator, EmulatorProgram } from "../refinement/emulator.js";
+import type { EmulatorProgram, Tracing } from "../refinement/emulator.js";
 import { EnvironmentFailure, InternalDefect } from "../refinement/errors.js";
 import { decode } from "../refinement/assembly/index.js";
 import { environment, ownTransitions, zeroState } from "../refinement/execute/concrete.js";
@@ -96,7 +96,7 @@ const MOST_SILENT = 8;
 
 export async function runProgram(
   guest: Machine,
-  emulator: Emulator,
+  emulator: Tracing,
   program: EmulatorProgram,
   signal: AbortSignal,
   onProgress: (steps: number) => void,
@@ -120,7 +120,7 @@ class Lockstep implements ProgramRun {
   readonly executed = new Map<string, number>();
   private ended = false;
   private readonly guest: Machine;
-  private readonly emulator: Emulator;
+  private readonly emulator: Tracing;
   private readonly definition: Definition;
   private readonly memory: StateVariable;
   private readonly others: readonly StateVariable[];
@@ -132,7 +132,7 @@ class Lockstep implements ProgramRun {
   /** What the emulator showed last, with the variables that it does not show as the definition has them. */
   private before: State = new Map();
 
-  constructor(guest: Machine, emulator: Emulator) {
+  constructor(guest: Machine, emulator: Tracing) {
     const simulator = trySimulator(guest);
     const memory = guest.variables.find((v) => v.sort.kind === "memory");
     if (memory === undefined) throw new InternalDefect(`${guest.name} has no memory for a program`);

@@ -4,6 +4,7 @@
  */
 import type { Emulator, EmulatorCase } from "../refinement/emulator.js";
 import { type Compared, compareAll, culprits } from "./emulator-compare.js";
+import { costOf } from "./emulator-cost.js";
 import type { EmulatedGuest } from "./emulator-guest.js";
 
 const MOST_ROUNDS = 60;
@@ -41,10 +42,10 @@ function* candidates<C extends EmulatorCase>(
 ): Generator<C> {
   const { room } = emulator;
   if (room === undefined) return;
-  const dear = room.cost(of.of.state) === "dear";
+  const dear = costOf(guest, room, of.of.state) === "dear";
   let left = dear ? 40 : Number.POSITIVE_INFINITY;
   for (const smaller of guest.smaller(of.of)) {
-    const cost = room.cost(smaller.state);
+    const cost = costOf(guest, room, smaller.state);
     if (cost === "impossible" || (cost === "dear" && !dear)) continue;
     if (left-- <= 0) return;
     yield smaller;

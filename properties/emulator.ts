@@ -2,24 +2,16 @@
  * Black boxes: an emulator in lockstep with the guest's definition, on real programs (`lockstep/…`) and on random single
  * instructions (`commute/…`). What differs is shrunk and becomes a counterexample, which `replayEmulator` runs again.
  */
-import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { existsSync } from "node:fs";
 import type { Counterexample, Difference } from "../refinement/counterexample.js";
-import type {
-  CaseRoom,
-  Emulator,
-  EmulatorCase,
-  EmulatorFactory,
-  EmulatorProgram,
-  Missing,
-} from "../refinement/emulator.js";
-import { UserError } from "../refinement/errors.js";
+import type { CaseRoom, Emulator, EmulatorCase, EmulatorProgram, Missing, Tracing } from "../refinement/emulator.js";
+import { openEmulator, isIdentified } from "../refinement/emulation/open.js";
+import { EnvironmentFailure, UserError } from "../refinement/errors.js";
 import type { State } from "../refinement/execute/state.js";
 import type { EmulatorRefinement } from "../refinement/refinement.js";
 import { MemoryValue } from "../refinement/terms/value.js";
 import type { Verdict } from "../refinement/verdict.js";
 import { type Compared, compareAll, culprits } from "./emulator-compare.js";
+import { costOf } from "./emulator-cost.js";
 import { counterexampleFrom } from "./emulator-counterexample.js";
 import { caseOf, type Draws, type EmulatedGuest, withGuest } from "./emulator-guest.js";
 import { runProgram } from "./emulator-programs.js";
@@ -33,6 +25,8 @@ export interface EmulatorTestOptions {
   readonly signal?: AbortSignal;
   /** `what` is the obligation; done and total count cases and, as so many cases each, programs. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
+  /** Told of each result when it is there. */
+  readonly onResult?: (result: EmulatorTestResult) => void;
   /** The obligations to test, by name; all where absent. */
   readonly only?: (obligation: string) => boolean;
   /** As counterexamples carry it; today where absent. */
@@ -55,6 +49,8 @@ const MOST_DEAR = 6;
 const BATCH = 256;
 /** Draws for each case that is wanted before an instruction is given up: the others cannot be run in the room. */
 const PATIENCE = 50;
+/** Failures in a row after which an emulator is given up. */
+const PATIENCE_WITH_FAILURES = 3;
 
 /** Of an emulator that compares whole programs only: no case can be run. */
 const NO_ROOM: CaseRoom = { memory: MemoryValue.empty(64), code: [], data: [], cost: () => "impossible" };
@@ -70,7 +66,10 @@ export async function testEmulator(
   const results: EmulatorTestResult[] = [];
   try {
     await withGuest(refinement.guest, emulator.room ?? NO_ROOM, async (guest) => {
-      for await (const result of new Session(refinement, guest, emulator, options).results()) results.push(result);
+      for await (const result of new Session(refinement, guest, emulator, options).results()) {
+        results.push(result);
+        options.onResult?.(result);
+      }
     });
   } catch (error) {
     if (options.signal?.aborted !== true) throw error;
@@ -82,6 +81,7 @@ export async function testEmulator(
 
 /** What the answers depend on beside the refinement's own files; undefined where the emulator is not installed. */
 export async function emulatorIdentity(refinement: EmulatorRefinement): Promise<string | undefined> {
+  if (!isIdentified(refinement)) return undefined;
   const opened = await openEmulator(refinement);
   if ("missing" in opened) return undefined;
   await opened.emulator.close();
@@ -105,7 +105,7 @@ export async function replayEmulator(
       throw new UserError(`${refinement.name} compares whole programs: check ${counterexample.obligation} again`);
     return await withGuest(refinement.guest, room, async (guest) => {
       const again = caseOf(guest, counterexample);
-      if (room.cost(again.state) === "impossible") {
+      if (costOf(guest, room, again.state) === "impossible") {
         throw new UserError(
           `${refinement.name} cannot run the case again: it would leave the memory that it keeps for cases`,
         );
@@ -118,31 +118,6 @@ export async function replayEmulator(
   }
 }
 
-async function openEmulator(
-  refinement: EmulatorRefinement,
-): Promise<{ readonly emulator: Emulator } | { readonly missing: readonly Missing[] }> {
-  const loaded: unknown = await import(pathToFileURL(compiledPath(refinement.module)).href);
-  const factory = typeof loaded === "object" && loaded !== null && "default" in loaded ? loaded.default : undefined;
-  if (!isFactory(factory)) throw new UserError(`${refinement.module}: its default export is no EmulatorFactory`);
-  return factory(refinement.guest, refinement.options, path.dirname(refinement.file));
-}
-
-function isFactory(value: unknown): value is EmulatorFactory {
-  return typeof value === "function";
-}
-
-/** A TypeScript module runs as it is under vitest; otherwise what it was compiled to. */
-function compiledPath(module: string): string {
-  if (!module.endsWith(".ts") || import.meta.url.endsWith(".ts")) return module;
-  const javascript = module.replace(/\.ts$/, ".js");
-  if (existsSync(javascript)) return javascript;
-  for (let root = path.dirname(module); ; root = path.dirname(root)) {
-    const compiled = path.join(root, "dist", path.relative(root, javascript));
-    if (existsSync(compiled)) return compiled;
-    if (path.dirname(root) === root) throw new UserError(`${module} has not been compiled (npm run build)`);
-  }
-}
-
 class Session<C extends EmulatorCase> {
   private readonly refinement: EmulatorRefinement;
   private readonly guest: EmulatedGuest<C>;
@@ -152,6 +127,7 @@ class Session<C extends EmulatorCase> {
   private readonly signal: AbortSignal;
   private done = 0;
   private total = 0;
+  private failures = 0;
 
   constructor(
     refinement: EmulatorRefinement,
@@ -171,7 +147,8 @@ class Session<C extends EmulatorCase> {
     const { only = (): boolean => true, cases } = this.options;
     const isRun = (name: string): boolean => only(`commute/${name}`) && this.emulator.exempt?.has(name) !== true;
     const commuting = this.emulator.room === undefined ? [] : this.guest.subjects.filter(isRun);
-    const programs = (await this.emulator.programs()).filter((p) => only(`lockstep/${p.name}`));
+    const { tracing } = this.emulator;
+    const programs = ((await tracing?.programs()) ?? []).filter((p) => only(`lockstep/${p.name}`));
     this.total = cases * (commuting.length + programs.length);
     let finished = 0;
     const settled = (result: EmulatorTestResult): EmulatorTestResult => {
@@ -181,9 +158,27 @@ class Session<C extends EmulatorCase> {
     };
     for (const subject of commuting) {
       const name = `commute/${subject}`;
-      yield settled({ name, verdict: await this.commute(name, subject) });
+      yield settled({ name, verdict: await this.patiently(() => this.commute(name, subject)) });
     }
-    for (const program of programs) yield settled(await this.lockstep(`lockstep/${program.name}`, program));
+    if (tracing === undefined) return;
+    for (const program of programs) yield settled(await this.lockstep(`lockstep/${program.name}`, program, tracing));
+  }
+
+  /** What the emulator fails at is unknown, and the next obligation's turn comes; after some failures in a row it is not asked again. */
+  private async patiently(settle: () => Promise<Verdict>): Promise<Verdict> {
+    if (this.failures >= PATIENCE_WITH_FAILURES) {
+      const reason = `not asked: it has failed ${PATIENCE_WITH_FAILURES} times in a row`;
+      return { verdict: "unknown", by: "emulator", reason };
+    }
+    try {
+      const verdict = await settle();
+      this.failures = 0;
+      return verdict;
+    } catch (error) {
+      if (!(error instanceof EnvironmentFailure) || this.signal.aborted) throw error;
+      this.failures++;
+      return { verdict: "unknown", by: "emulator", reason: error.message };
+    }
   }
 
   private progress(cases: number, what: string): void {
@@ -195,14 +190,18 @@ class Session<C extends EmulatorCase> {
     const { seed } = this.options;
     let count = 0;
     let astray = 0;
+    let unsupported: string | undefined;
     for (const batch of batches(this.drawn(subject), BATCH)) {
       for await (const compared of compareAll(this.guest, this.emulator, batch, this.signal)) {
+        unsupported ??= compared.unsupported;
+        if (compared.unsupported !== undefined) continue;
         count++;
         if (`commute/${compared.transition}` !== obligation) astray++;
         if (compared.differs.length > 0) return this.refuted(obligation, compared);
       }
       this.progress(batch.length, obligation);
     }
+    if (unsupported !== undefined) return { verdict: "unsupported", what: unsupported };
     if (count > astray) return { verdict: "tested", cases: count, seed };
     const lacking = count === 0 ? this.lacking(subject) : undefined;
     if (lacking !== undefined) return { verdict: "unsupported", what: `not validated here: ${lacking}` };
@@ -235,7 +234,7 @@ class Session<C extends EmulatorCase> {
     for (let n = 0; n < cases * PATIENCE && cheap + dear.length < cases; n++) {
       const drawn = this.guest.draw(subject, draws, n);
       if (drawn === undefined) continue;
-      const cost = this.room.cost(drawn.state);
+      const cost = costOf(this.guest, this.room, drawn.state);
       if (cost === "cheap") {
         cheap++;
         yield drawn;
@@ -258,10 +257,10 @@ class Session<C extends EmulatorCase> {
     return { verdict: "refuted", by: "cases", counterexample: counterexampleFrom(around, this.guest, state, differs) };
   }
 
-  private async lockstep(name: string, program: EmulatorProgram): Promise<EmulatorTestResult> {
+  private async lockstep(name: string, program: EmulatorProgram, tracing: Tracing): Promise<EmulatorTestResult> {
     const { guest } = this.refinement;
     const report = (): void => this.progress(0, name);
-    const { steps, failure, executed } = await runProgram(guest, this.emulator, program, this.signal, report);
+    const { steps, failure, executed } = await runProgram(guest, tracing, program, this.signal, report);
     if (failure === undefined)
       return { name, verdict: { verdict: "tested", cases: steps, seed: this.options.seed }, executed };
     const roomless = this.emulator.room === undefined;
@@ -291,7 +290,9 @@ class Session<C extends EmulatorCase> {
 
   /** The step of a program that goes wrong, as a case in the emulator's room that goes wrong in the same variable. */
   private async alone(state: State, differs: readonly Difference[]): Promise<Compared<C> | undefined> {
-    const candidates = [...this.guest.transplants(state)].filter((c) => this.room.cost(c.state) !== "impossible");
+    const candidates = [...this.guest.transplants(state)].filter(
+      (c) => costOf(this.guest, this.room, c.state) !== "impossible",
+    );
     const guilty = culprits(differs);
     for await (const compared of compareAll(this.guest, this.emulator, candidates, this.signal)) {
       if ([...culprits(compared.differs)].some((v) => guilty.has(v))) return compared;

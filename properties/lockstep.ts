@@ -30,6 +30,8 @@ export interface TestOptions {
   readonly date?: string | undefined;
   /** Told now and then how many of the cases have run. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Told of each counterexample when it is found, and made small. */
+  readonly onFound?: ((counterexample: Counterexample) => void) | undefined;
 }
 
 export interface TestResult {
@@ -87,6 +89,7 @@ class Campaign {
   private readonly date: string;
   private readonly signal: AbortSignal | undefined;
   private readonly onProgress: ((done: number, total: number) => void) | undefined;
+  private readonly onFound: TestOptions["onFound"];
   private readonly cases: Cases;
   private readonly programs: Drawn<Program> | undefined;
   private readonly coverage: CoverageCounter;
@@ -107,6 +110,7 @@ class Campaign {
     this.date = options.date ?? new Date().toISOString().slice(0, 10);
     this.signal = options.signal;
     this.onProgress = options.onProgress;
+    this.onFound = options.onFound;
     this.cases = new Cases(refinement);
     this.total = options.cases ?? defaultCases(refinement, this.cases.atSpeed);
     this.programs = refinement.guest.instructionSet === undefined ? undefined : programs(refinement.guest);
@@ -157,7 +161,9 @@ class Campaign {
     for (const failure of outcome.failures) {
       if (!this.isNew(failure)) continue;
       const key = causeOf(failure);
-      this.found.set(key, await this.shrunk(drawn, failure, outcome.states));
+      const counterexample = await this.shrunk(drawn, failure, outcome.states);
+      this.found.set(key, counterexample);
+      this.onFound?.(counterexample);
     }
     if (this.found.size >= MOST_CAUSES) throw new Enough();
   }

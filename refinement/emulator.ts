@@ -4,7 +4,7 @@
  */
 import type { Machine } from "./machine.js";
 import type { State } from "./execute/state.js";
-import type { MemoryValue } from "./terms/value.js";
+import type { MemoryValue, Value } from "./terms/value.js";
 
 /** A program that is needed and absent, and what would install it. */
 export interface Missing {
@@ -63,8 +63,26 @@ export interface CaseRoom {
   /** What the host lacks to run this case's instruction, where that is why it is impossible. */
   lacks?(state: State): string | undefined;
   /** Variables that have one value in every case. */
-  readonly fixed?: ReadonlyMap<string, bigint>;
+  readonly fixed?: ReadonlyMap<string, Value>;
+  /** Of a room that knows no instructions: what the step touches and raises, by the guest's definition, decides. */
+  readonly confined?: Confinement;
 }
+
+export interface Confinement {
+  /** A case is impossible if it touches memory elsewhere. */
+  readonly within: readonly Range[];
+  /** A case is impossible if it raises one of these traps. */
+  readonly without: ReadonlySet<string>;
+}
+
+/** What an emulator shows of a step. */
+export type Seen =
+  /** A variable that it cannot show is absent. */
+  | State
+  /** One of these: what it shows stands for several states, as a signal does for several traps. */
+  | { readonly either: readonly State[] }
+  /** It says itself that it cannot do what the case asks. */
+  | { readonly unsupported: string };
 
 /**
  * How a definition keeps step that takes its own traps and interrupts. Its transitions that are no instruction and no trap of
@@ -77,7 +95,8 @@ export interface Pacing {
   ended(state: State): boolean;
 }
 
-export interface Emulator {
+/** Whole programs under an emulator that shows the state between instructions. */
+export interface Tracing {
   /** Real programs to run in lockstep. Builds them if need be. */
   programs(): Promise<readonly EmulatorProgram[]>;
   /** What memory holds and grants when the program begins. */
@@ -88,17 +107,22 @@ export interface Emulator {
    * look at what the emulator shows next; `undefined` where the program ends, or should never have trapped.
    */
   resume(trapped: State, next: Snapshot): State | undefined;
-  /** Absent where only whole programs are compared. */
-  readonly room: CaseRoom | undefined;
   /** Of a machine that takes its own traps and interrupts. */
   readonly pacing?: Pacing;
+}
+
+export interface Emulator {
+  /** Absent where only single instructions are compared. */
+  readonly tracing?: Tracing;
+  /** Absent where only whole programs are compared. */
+  readonly room: CaseRoom | undefined;
   /** Transitions of the guest that it cannot show at all, by name, and why: there is no obligation for them. */
   readonly exempt?: ReadonlyMap<string, string>;
   /**
-   * Runs cases in order; each answer is the guest state after one step, trap included. A variable that the emulator cannot
-   * show is absent; memory is the case's with what the instruction wrote.
+   * Runs cases in order; each answer is the guest state after one step, trap included; memory is the case's with what the
+   * instruction wrote. Throws an EnvironmentFailure where the emulator fails at a case; it can be asked again.
    */
-  execute(cases: readonly EmulatorCase[], signal: AbortSignal): AsyncIterable<State>;
+  execute(cases: readonly EmulatorCase[], signal: AbortSignal): AsyncIterable<Seen>;
   /** Everything an answer depends on, for the cache and the report: the program's version, the host's features. */
   readonly identity: string;
   close(): Promise<void>;

@@ -22,8 +22,11 @@ function refinement(mistake: Mistake): EmulatorRefinement {
     faults: [],
     fault: undefined,
     mapping: [],
-    module: path.resolve("test/properties/reference-emulator.ts"),
-    options: { mistake },
+    emulator: {
+      kind: "module",
+      module: path.resolve("test/properties/reference-emulator.ts"),
+      options: { mistake },
+    },
   };
 }
 
@@ -166,7 +169,9 @@ test("an interrupted test keeps what is settled", async () => {
 
 test("a module that is no emulator is the user's mistake", async () => {
   const module = path.resolve("refinement/emulator.ts");
-  await expect(testEmulator({ ...refinement("none"), module }, { cases: 1, seed: 1 })).rejects.toThrow(UserError);
+  await expect(
+    testEmulator({ ...refinement("none"), emulator: { kind: "module", module, options: {} } }, { cases: 1, seed: 1 }),
+  ).rejects.toThrow(UserError);
 });
 
 test("an instruction that the host lacks is not validated, and says so", async () => {
