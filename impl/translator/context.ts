@@ -1,17 +1,21 @@
 /** Where the guest's state lives between blocks: at rdi, in memory that only the translator's own code touches. */
+import type { Quantity } from "../../refinement/translation/quantity.js";
 import type { Address } from "./code.js";
 
-const at = (displacement: number): Address => ({ base: "rdi", displacement: BigInt(displacement) });
+/** So far from the context's beginning. */
+export type Place<Distance extends Quantity = bigint> = Address & { readonly displacement: Distance };
+
+const at = <Distance extends Quantity>(displacement: Distance): Place<Distance> => ({ base: "rdi", displacement });
 
 export const CONTEXT = {
-  /** x0 has a place, which nobody reads. */
-  x: (register: number): Address => at(8 * register),
-  pc: at(256),
+  /** Registers stand first, 8 bytes each. */
+  x: at,
+  pc: at<bigint>(256n),
   /** Not 0 where an interrupt waits: blocks leave at once. */
-  interrupt: at(264),
+  interrupt: at<bigint>(264n),
   /** A byte: whether there is a reservation; and its address. */
-  reserved: at(272),
-  reservation: at(280),
+  reserved: at<bigint>(272n),
+  reservation: at<bigint>(280n),
 } as const;
 
 export const CONTEXT_SIZE = 288;

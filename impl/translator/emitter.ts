@@ -1,14 +1,24 @@
 /** What the rules for guest instructions are written with. */
+import { type Quantity, sum } from "../../refinement/translation/quantity.js";
 import { type Address, type Code, immediate, type Label, memory, type Register, register, type Width } from "./code.js";
 import { CONTEXT } from "./context.js";
+import { type GuestRegister, ZERO } from "./guest-register.js";
 import { fits32, load, type Registers } from "./registers.js";
 
 /** The operands of a guest instruction, by field; immediates are as wide as their fields. */
 export interface Operands {
-  register(field: "rd" | "rs1" | "rs2"): number;
+  register(field: "rd" | "rs1" | "rs2"): GuestRegister;
   /** Sign-extended. */
-  signed(field: string): bigint;
-  unsigned(field: string): bigint;
+  signed(field: string): Quantity;
+  unsigned(field: string): Quantity;
+}
+
+/** Where a block leaves to have a trap raised. */
+export interface Trap {
+  readonly label: Label;
+  /** The address of the instruction that raises it. */
+  readonly pc: Quantity;
+  readonly name: string;
 }
 
 export class Emitter {
@@ -16,18 +26,11 @@ export class Emitter {
   readonly registers: Registers;
   readonly operands: Operands;
   /** The address of the guest instruction, and of the next one. */
-  readonly pc: bigint;
-  readonly next: bigint;
-  private readonly traps: Map<string, Label>;
+  readonly pc: Quantity;
+  readonly next: Quantity;
+  private readonly traps: Trap[];
 
-  constructor(
-    code: Code,
-    registers: Registers,
-    operands: Operands,
-    pc: bigint,
-    next: bigint,
-    traps: Map<string, Label>,
-  ) {
+  constructor(code: Code, registers: Registers, operands: Operands, pc: Quantity, next: Quantity, traps: Trap[]) {
     this.code = code;
     this.registers = registers;
     this.operands = operands;
@@ -36,19 +39,19 @@ export class Emitter {
     this.traps = traps;
   }
 
-  get rd(): number {
+  get rd(): GuestRegister {
     return this.operands.register("rd");
   }
-  get rs1(): number {
+  get rs1(): GuestRegister {
     return this.operands.register("rs1");
   }
-  get rs2(): number {
+  get rs2(): GuestRegister {
     return this.operands.register("rs2");
   }
 
   /** Gives rd a value that `compute` leaves in the host register it is told; nothing if rd is x0. */
   result(compute: (destination: Register) => void): void {
-    if (this.rd !== 0) compute(this.registers.write(this.rd));
+    if (this.rd !== ZERO) compute(this.registers.write(this.rd));
   }
 
   /** A 32-bit result in eax becomes rd, sign-extended as all of RV64's are. */
@@ -65,12 +68,12 @@ export class Emitter {
       this.code.emit("mov", register(destination, width), register(source, width));
   }
 
-  load(destination: Register, value: bigint): void {
+  load(destination: Register, value: Quantity): void {
     load(this.code, destination, value);
   }
 
   /** An operation with an immediate: 32 bits of it, extended; through `scratch` where that does not do. */
-  with(mnemonic: string, destination: Register, value: bigint, width: 32 | 64, scratch: Register): void {
+  with(mnemonic: string, destination: Register, value: Quantity, width: 32 | 64, scratch: Register): void {
     if (width === 32 || fits32(value)) {
       this.code.emit(mnemonic, register(destination, width), immediate(value, width));
     } else {
@@ -80,10 +83,10 @@ export class Emitter {
   }
 
   /** Guest address x[rs1] + offset, as an operand of one host instruction; guest addresses are host addresses. */
-  address(offset: bigint): Address {
+  address(offset: Quantity): Address {
     const known = this.registers.known(this.rs1);
-    const sum = known === undefined ? undefined : BigInt.asIntN(64, known + offset);
-    if (sum !== undefined && fits32(sum)) return { displacement: sum };
+    const whole = known === undefined ? undefined : sum(known, offset);
+    if (whole !== undefined && fits32(whole)) return { displacement: whole };
     return { base: this.registers.read(this.rs1), displacement: offset };
   }
 
@@ -101,7 +104,8 @@ export class Emitter {
   }
 
   /** Leaves the block; the guest goes on at `target`. */
-  exit(target: bigint, leaving: { readonly interrupt?: boolean; readonly trap?: string } = {}): void {
+  exit(target: Quantity, leaving: { readonly interrupt?: boolean; readonly trap?: string } = {}): void {
+    const from = this.code.length;
     const place = memory(CONTEXT.pc);
     if (fits32(target)) {
       this.code.emit("mov", place, immediate(target));
@@ -109,20 +113,20 @@ export class Emitter {
       this.load("rax", target);
       this.code.emit("mov", place, register("rax"));
     }
-    this.code.leave({ guest: target, interrupt: leaving.interrupt ?? false, trap: leaving.trap });
+    this.code.leave({ guest: target, interrupt: leaving.interrupt ?? false, trap: leaving.trap }, from);
   }
 
   /** Leaves the block; the guest goes on where `target` says. */
   exitTo(target: Register): void {
+    const from = this.code.length;
     this.code.emit("mov", memory(CONTEXT.pc), register(target));
-    this.code.leave({ guest: undefined, interrupt: false, trap: undefined });
+    this.code.leave({ guest: undefined, interrupt: false, trap: undefined }, from);
   }
 
   /** Where the block leaves for this instruction's trap to be raised; the code there comes at the block's end. */
   trap(name: string): Label {
-    const key = `${this.pc} ${name}`;
-    const label = this.traps.get(key) ?? this.code.label(key);
-    this.traps.set(key, label);
+    const label = this.code.label(name);
+    this.traps.push({ label, pc: this.pc, name });
     return label;
   }
 }

@@ -5,10 +5,10 @@ import type { Emitter } from "../emitter.js";
 import type { Rule, Rules } from "./rule.js";
 
 /** Bytes of the naturally aligned block that a reservation is for: the guest's parameter RESERVATION. */
-const RESERVATION = 64n;
+export const RESERVATION = 64n;
 
 /** The address in rs1, which has to be aligned to `width`; everything is in the context from here on. */
-function aligned(e: Emitter, width: 32 | 64, trap: string): Register {
+export function aligned(e: Emitter, width: 32 | 64, trap: string): Register {
   const address = e.registers.read(e.rs1);
   e.writeBack();
   e.code.emit("test", register(address, 8), immediate(BigInt(width / 8 - 1), 8));
@@ -88,9 +88,9 @@ function both(suffix: "w" | "d", width: 32 | 64): Rules {
     [`amoxor.${suffix}`]: simple("xor", width),
     [`amoand.${suffix}`]: simple("and", width),
     [`amoor.${suffix}`]: simple("or", width),
-    [`amomin.${suffix}`]: chosen("cmovg", width),
+    [`amomin.${suffix}`]: chosen("cmovge", width),
     [`amomax.${suffix}`]: chosen("cmovl", width),
-    [`amominu.${suffix}`]: chosen("cmova", width),
+    [`amominu.${suffix}`]: chosen("cmovae", width),
     [`amomaxu.${suffix}`]: chosen("cmovb", width),
   };
 }

@@ -1,4 +1,6 @@
 /** Control transfer, which ends a block: The RISC-V Instruction Set Manual, Volume I, version 20240411, sections 2.5 and 2.8. */
+import { sum } from "../../../refinement/translation/quantity.js";
+import { ZERO } from "../guest-register.js";
 import { immediate, memory, register } from "../code.js";
 import type { Rule, Rules } from "./rule.js";
 
@@ -13,14 +15,14 @@ function branch(condition: string): Rule {
     e.code.emit(condition, taken);
     e.exit(e.next);
     e.code.place(taken);
-    e.exit(BigInt.asUintN(64, e.pc + e.operands.signed("imm")));
+    e.exit(sum(e.pc, e.operands.signed("imm")));
   };
 }
 
 const jal: Rule = (e) => {
-  if (e.rd !== 0) e.registers.define(e.rd, e.next);
+  if (e.rd !== ZERO) e.registers.define(e.rd, e.next);
   e.writeBack();
-  e.exit(BigInt.asUintN(64, e.pc + e.operands.signed("imm")));
+  e.exit(sum(e.pc, e.operands.signed("imm")));
 };
 
 /** The target is computed before the link register, which may be its base, is written. */
@@ -29,7 +31,7 @@ const jalr: Rule = (e) => {
   const base = e.registers.read(e.rs1);
   e.code.emit("lea", register("rcx"), memory({ base, displacement: offset }, 0));
   e.code.emit("and", register("rcx"), immediate(-2n));
-  if (e.rd !== 0) e.registers.define(e.rd, e.next);
+  if (e.rd !== ZERO) e.registers.define(e.rd, e.next);
   e.writeBack();
   e.exitTo("rcx");
 };

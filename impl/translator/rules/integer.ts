@@ -1,4 +1,6 @@
 /** RV64I without memory and control: The RISC-V Instruction Set Manual, Volume I, version 20240411, sections 2.4 and 4.2. */
+import { equals, signExtended, sum } from "../../../refinement/translation/quantity.js";
+import { ZERO } from "../guest-register.js";
 import { immediate, memory, type Register, register } from "../code.js";
 import type { Emitter } from "../emitter.js";
 import type { Rule, Rules } from "./rule.js";
@@ -87,41 +89,42 @@ function compareImmediate(condition: string): Rule {
 
 /** rd = x[rs1] + imm; what is known stays a number that costs no code. */
 const addi: Rule = (e) => {
-  if (e.rd === 0) return;
+  if (e.rd === ZERO) return;
   const offset = e.operands.signed("imm");
   const known = e.registers.known(e.rs1);
   if (known !== undefined) {
-    e.registers.define(e.rd, known + offset);
+    e.registers.define(e.rd, sum(known, offset));
     return;
   }
   const a = e.registers.read(e.rs1);
   e.result((d) => {
-    if (offset === 0n) e.move(d, a);
+    if (equals(offset, 0n)) e.move(d, a);
     else if (d === a) e.code.emit("add", register(d), immediate(offset));
     else e.code.emit("lea", register(d), memory({ base: a, displacement: offset }, 0));
   });
 };
 
 const addiw: Rule = (e) => {
-  if (e.rd === 0) return;
+  if (e.rd === ZERO) return;
   const offset = e.operands.signed("imm");
   const known = e.registers.known(e.rs1);
   if (known !== undefined) {
-    e.registers.define(e.rd, BigInt.asIntN(32, known + offset));
+    e.registers.define(e.rd, signExtended(sum(known, offset), 32));
     return;
   }
   const a = e.registers.read(e.rs1);
-  if (offset !== 0n) e.code.emit("lea", register("rax", 32), memory({ base: a, displacement: offset }, 0));
-  const source: Register = offset === 0n ? a : "rax";
+  const zero = equals(offset, 0n);
+  if (!zero) e.code.emit("lea", register("rax", 32), memory({ base: a, displacement: offset }, 0));
+  const source: Register = zero ? a : "rax";
   e.result((d) => e.code.emit("movsxd", register(d), register(source, 32)));
 };
 
 export const integer: Rules = {
   lui: (e) => {
-    if (e.rd !== 0) e.registers.define(e.rd, e.operands.signed("imm"));
+    if (e.rd !== ZERO) e.registers.define(e.rd, e.operands.signed("imm"));
   },
   auipc: (e) => {
-    if (e.rd !== 0) e.registers.define(e.rd, e.pc + e.operands.signed("imm"));
+    if (e.rd !== ZERO) e.registers.define(e.rd, sum(e.pc, e.operands.signed("imm")));
   },
   addi,
   addiw,

@@ -1,4 +1,5 @@
 /** Loads and stores: The RISC-V Instruction Set Manual, Volume I, version 20240411, sections 2.6 and 4.3. Misaligned ones are carried out. */
+import { ZERO } from "../guest-register.js";
 import { memory, register, type Width } from "../code.js";
 import type { Rule, Rules } from "./rule.js";
 
@@ -7,7 +8,7 @@ function loading(mnemonic: "mov" | "movsx" | "movsxd" | "movzx", width: Width, t
   return (e) => {
     const source = memory(e.address(e.operands.signed("imm")), width);
     e.writeBack();
-    const destination = e.rd === 0 ? "rax" : e.registers.write(e.rd);
+    const destination = e.rd === ZERO ? "rax" : e.registers.write(e.rd);
     e.access(() => e.code.emit(mnemonic, register(destination, to), source));
   };
 }
