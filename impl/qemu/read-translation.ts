@@ -62,6 +62,8 @@ class Reading {
   /** Of the intermediate code, those that are still to be met. */
   private readonly calls: Operation[];
   private readonly exitOps: Operation[];
+  /** `br` and `goto_tb`: each is one jump inside the block. */
+  private readonly jumps: Operation[];
   private readonly chains: (bigint | undefined)[];
   private readonly aligned: Operation[];
   private readonly slowPaths: { readonly host: bigint; readonly guest: bigint; readonly stores: boolean }[] = [];
@@ -83,19 +85,15 @@ class Reading {
     const named = (name: string): Operation[] => block.operations.filter((o) => o.name === name);
     this.calls = named("call");
     this.exitOps = named("exit_tb");
+    this.jumps = block.operations.filter((o) => o.name === "br" || o.name === "goto_tb");
     this.chains = chainTargets(block.operations);
     this.aligned = block.operations.filter((o) => /^qemu_(?:ld|st)/.test(o.name) && o.operands.some(mustBeAligned));
   }
 
   translation(): Translation {
-    if (this.block.operations.some(forgetsReservation))
-      throw new Unsupported(
-        "sc: QEMU does not keep the address of a reservation that is used up, with which the guest's is compared",
-      );
     for (const [i, instruction] of this.instructions.entries()) this.visit(i, instruction);
-    const left = [...this.calls, ...this.exitOps, ...this.aligned];
-    if (left.length > 0 || this.chains.length > 0)
-      throw new Mismatch(`the host code lacks ${left.map((o) => o.name).join(", ") || "goto_tb"}`);
+    const left = [...this.calls, ...this.exitOps, ...this.aligned, ...this.jumps];
+    if (left.length > 0) throw new Mismatch(`the host code lacks ${left.map((o) => o.name).join(", ")}`);
     const { address, code, pool } = this.block;
     return relocate(
       {
@@ -119,17 +117,16 @@ class Reading {
   }
 
   private visit(at: number, instruction: HostInstruction): void {
-    const { mnemonic, operands, length } = instruction.decoded;
+    const { mnemonic, operands } = instruction.decoded;
     if (mnemonic === "call") this.call(at, instruction);
     if (mnemonic !== "jmp") return;
     const target = targetOf(instruction);
     const { address, code } = this.block;
-    if (target === instruction.end && length === LONG_JUMP) this.chain(instruction);
-    else if (target !== undefined && (target < address || target >= address + BigInt(code.length)))
-      this.exit(at, instruction, target);
+    if (target !== undefined && target >= address && target < address + BigInt(code.length)) this.jump(instruction);
+    else if (target !== undefined) this.exit(at, instruction, target);
     else if (operands[0]?.kind === "memory") this.slowPath(at, instruction);
     // A jump to a register belongs to the call of lookup_tb_ptr before it, where the translation has been left.
-    else if (target === undefined && this.callAt.get(at - 1) !== "lookup_tb_ptr")
+    else if (this.callAt.get(at - 1) !== "lookup_tb_ptr")
       throw new Mismatch(`an indirect jump at ${hex(instruction.address)}`);
   }
 
@@ -168,8 +165,16 @@ class Reading {
     }
   }
 
+  private jump(instruction: HostInstruction): void {
+    const operation = this.jumps.shift();
+    if (operation === undefined)
+      throw new Mismatch(`a jump at ${hex(instruction.address)} that the intermediate code lacks`);
+    if (operation.name === "goto_tb") this.chain(instruction);
+  }
+
   private chain(instruction: HostInstruction): void {
-    if (this.chains.length === 0) throw new Mismatch(`a jump to the next instruction at ${hex(instruction.address)}`);
+    if (targetOf(instruction) !== instruction.end || instruction.decoded.length !== LONG_JUMP)
+      throw new Mismatch(`the jump at ${hex(instruction.address)} is none that QEMU could patch`);
     const guest = this.chains.shift();
     if (guest === undefined) throw new Mismatch("goto_tb without a pc behind it");
     // Behind a jump back into the block the exit says the same; as a point it could be taken for the first pass through there.
@@ -241,11 +246,6 @@ const STORE_MISALIGNED = 6n;
 /** An access's operand `al+leq`, but neither `leq` nor `al+ub`: a byte is always aligned. */
 function mustBeAligned(operand: string): boolean {
   return /^al\d*\+le/.test(operand);
-}
-
-/** `mov_i64 load_res,$0xffffffffffffffff`. */
-function forgetsReservation({ operands }: Operation): boolean {
-  return operands[0] === "load_res" && operands[1] === "$0xffffffffffffffff";
 }
 
 /** The pc that is stored behind each `goto_tb`, in order. */

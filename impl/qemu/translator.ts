@@ -6,6 +6,8 @@ import { UserError } from "../../refinement/errors.js";
 import type {
   BlockOptions,
   GuestBlock,
+  RealOutcome,
+  RealRun,
   TranslationAnswer,
   TranslationRequest,
   Translator,
@@ -19,6 +21,7 @@ import { type Options, readOptions } from "./options.js";
 import { programBlocks } from "./program-blocks.js";
 import { withExecutable } from "./qemu-log.js";
 import type { TrapNames } from "./read-translation.js";
+import { runForReal } from "./real-run.js";
 import { snippetProgram } from "./snippets.js";
 import { compareLayouts } from "./state-layout.js";
 import { sweep } from "./sweep.js";
@@ -84,6 +87,10 @@ class Qemu implements Translator {
   async *blocks({ count, seed, elf }: BlockOptions, signal: AbortSignal): AsyncGenerator<GuestBlock> {
     if (elf === undefined) yield* sweep(this.emulation.guest, count, seed);
     else yield* programBlocks(this.emulation, elf, count, signal);
+  }
+
+  run(run: RealRun, signal: AbortSignal): Promise<RealOutcome> {
+    return runForReal(this.emulation, run, signal);
   }
 
   async close(): Promise<void> {}

@@ -25,9 +25,15 @@ interface Finding {
 interface Refuted extends Finding {
   readonly cause: { readonly obligation: string; readonly variable: string };
   readonly run: {
+    /** Where more is run than the block itself. */
+    readonly code?: string;
     readonly before: Readonly<Record<string, number>>;
+    readonly memory?: { readonly address: number; readonly bytes: string };
+    /** What QEMU shows besides, and the manual has nothing against by itself. */
+    readonly also?: Readonly<Record<string, number>>;
     readonly variable: string;
-    readonly manual: number;
+    /** A value, or the name of a trap. */
+    readonly manual: number | string;
     readonly qemu: number;
   };
 }
@@ -87,7 +93,7 @@ describe.each(file.findings.filter((f) => "run" in f))("$name", (finding) => {
 
   test("is what QEMU does", async (ctx) => {
     const { refinement, program } = await needVersion(ctx, finding);
-    const { before, variable, qemu, manual } = finding.run;
+    const { before, memory, also = {}, variable, qemu, manual } = finding.run;
     const x = Array.from({ length: 32 }, () => 0n);
     for (const [name, value] of Object.entries(before)) x[indexOf(name)] = BigInt(value);
     const emulation = {
@@ -98,10 +104,14 @@ describe.each(file.findings.filter((f) => "run" in f))("$name", (finding) => {
       silenceMs: 60_000,
       totalMs: 60_000,
     };
-    const { pc, code } = blockOf(finding);
-    const outcome = await runBlock(emulation, { pc, code, x, memory: [] }, new AbortController().signal);
+    const { pc } = blockOf(finding);
+    const code = Buffer.from(finding.run.code ?? finding.guest.code, "hex");
+    const pieces =
+      memory === undefined ? [] : [{ address: BigInt(memory.address), bytes: Buffer.from(memory.bytes, "hex") }];
+    const outcome = await runBlock(emulation, { pc, code, x, memory: pieces }, new AbortController().signal);
     expect(outcome).toMatchObject({ signal: 5, pc: pc + BigInt(code.length) });
-    expect(outcome.x[indexOf(variable)]).toBe(BigInt(qemu));
+    for (const [name, value] of Object.entries({ ...also, [variable]: qemu }))
+      expect([name, outcome.x[indexOf(name)]]).toEqual([name, BigInt(value)]);
     expect(qemu).not.toBe(manual);
   });
 });

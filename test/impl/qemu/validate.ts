@@ -1,6 +1,6 @@
 /** Translates a block and validates what comes of it, or of a change to it. */
 import { decodeX86, disassembleX86 } from "../../../refinement/assembly/x86/index.js";
-import { BlockValidation } from "../../../refinement/campaign/blocks.js";
+import { validateBlock } from "../../../refinement/campaign/blocks.js";
 import { Solvers } from "../../../refinement/campaign/discharge.js";
 import type { Settled } from "../../../refinement/campaign/report.js";
 import type { TranslatorRefinement } from "../../../refinement/refinement.js";
@@ -27,8 +27,7 @@ export async function validate(
       date: "2026-11-27",
       solver: () => solvers.get(),
     };
-    const validation = new BlockValidation(refinement, block, change(answer.translation), tools, inquiry);
-    return await validation.settle();
+    return await validateBlock(refinement, block, change(answer.translation), tools, inquiry);
   } finally {
     await solvers.close();
   }
