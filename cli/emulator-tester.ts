@@ -6,7 +6,7 @@ import { testEmulator as test } from "../properties/emulator.js";
 const CASES = 100;
 
 export const testEmulator: EmulatorTester = async (refinement, options) => {
-  const { cases = CASES, seed, date, only, signal, onProgress } = options;
+  const { cases = CASES, seed, date, only, signal, onProgress, onResult } = options;
   const tested = await test(refinement, {
     cases,
     seed,
@@ -14,6 +14,7 @@ export const testEmulator: EmulatorTester = async (refinement, options) => {
     only,
     ...(signal === undefined ? {} : { signal }),
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onResult === undefined ? {} : { onResult }),
   });
   return "missing" in tested ? tested : tested.results;
 };

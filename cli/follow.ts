@@ -1,14 +1,17 @@
 /** What is said of a campaign while it runs. */
 import type { CampaignEvent } from "../refinement/campaign/events.js";
 import { unreachable } from "../refinement/errors.js";
-import { isGood, type VerdictName } from "../refinement/verdict.js";
+import type { ObligationReport } from "../refinement/campaign/report.js";
+import type { VerdictName } from "../refinement/verdict.js";
+import { problems } from "./report.js";
 import type { Output } from "./terminal/output.js";
-import { colorOf } from "./terminal/verdict-color.js";
 
 /** Shows how far the run is, and what is not well as soon as it is known. */
 export function follow(out: Output): (event: CampaignEvent) => void {
   let [done, total] = [0, 0];
   const verdicts = new Map<VerdictName, number>();
+  // What the task that is about to end has settled.
+  const settled: ObligationReport[] = [];
   // What is running, oldest first, with how far it is.
   const running = new Map<string, { readonly label: string; readonly part: number }>();
   const show = () => {
@@ -34,17 +37,15 @@ export function follow(out: Output): (event: CampaignEvent) => void {
         return show();
       }
       case "settled": {
-        const { refinement, obligation } = event;
-        const { name, verdict, method, by } = obligation;
+        const { verdict } = event.obligation;
         [done, total] = [event.done, event.total];
         verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
-        if (!isGood(verdict)) {
-          out.note(`${colorOf(out.noteColors, verdict)(verdict)} ${refinement} ${name} (${method}, ${by})`);
-        }
+        settled.push(event.obligation);
         return show();
       }
       case "ended":
         [done, total] = [event.done, event.total];
+        for (const line of problems(settled.splice(0), out.noteColors, event.refinement)) out.note(line);
         running.delete(`${event.refinement} ${event.task} ${event.method}`);
         return show();
       case "skipped":

@@ -10,10 +10,10 @@ export async function machineNamed(text: string): Promise<Machine> {
   return loadMachine(file);
 }
 
-export async function refinementNamed(text: string): Promise<Refinement> {
+export async function refinementNamed(text: string, fault?: string): Promise<Refinement> {
   const { file } = await find(await discover(), "refinement", text);
   const { loadRefinement } = await import("../spec/notation/index.js");
-  return loadRefinement(file);
+  return loadRefinement(file, fault === undefined ? {} : { fault });
 }
 
 /** The instruction set of a machine for `command`, which needs one. */

@@ -4,7 +4,12 @@ import { testRefinement as test } from "../properties/lockstep.js";
 import type { MachineTester } from "../refinement/campaign/tester.js";
 
 export const testRefinement: MachineTester = async (refinement, options) => {
-  const results = await test(refinement, options);
+  const { onResult } = options;
+  const results = await test(refinement, {
+    ...options,
+    onFound: (counterexample) =>
+      onResult?.({ name: counterexample.obligation, verdict: { verdict: "refuted", by: "cases", counterexample } }),
+  });
   return results.map(({ name, verdict, coverage }) => ({ name, verdict, coverage: describe(coverage) }));
 };
 

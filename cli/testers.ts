@@ -6,5 +6,6 @@ export function testers(): Testers {
   return {
     machine: compiledModule("./machine-tester.js", import.meta.url).href,
     emulator: compiledModule("./emulator-tester.js", import.meta.url).href,
+    translator: compiledModule("./translator-tester.js", import.meta.url).href,
   };
 }

@@ -147,7 +147,13 @@ interface Data {
   readonly refinement: string;
   readonly obligation: string;
   readonly fault?: string;
-  readonly found?: { readonly by: string; readonly solver?: string; readonly seed?: bigint; readonly date?: string };
+  readonly found?: {
+    readonly by: string;
+    readonly solver?: string;
+    readonly seed?: bigint;
+    readonly date?: string;
+    readonly run?: string;
+  };
   readonly machines?: { readonly guest?: string; readonly host?: string };
   readonly guest?: CodeData;
   readonly host?: CodeData;
@@ -186,6 +192,7 @@ function counterexampleOf(data: Data): Counterexample {
       solver: data.found?.solver,
       seed: data.found?.seed === undefined ? undefined : Number(data.found.seed),
       date: data.found?.date ?? "",
+      ...(data.found?.run === undefined ? {} : { run: data.found.run }),
     },
     machines: { guest: data.machines?.guest ?? "", host: data.machines?.host ?? "" },
     guest: codeOf(data.guest),
@@ -373,8 +380,8 @@ export function formatCounterexample(c: Counterexample): string {
   put(root, "refinement", c.refinement);
   put(root, "obligation", c.obligation);
   if (c.fault !== undefined) put(root, "fault", c.fault);
-  const { by, solver, seed, date } = c.found;
-  put(root, "found", flow({ by, solver, seed, date }));
+  const { by, solver, seed, date, run } = c.found;
+  put(root, "found", flow({ by, solver, seed, date, run }));
   put(root, "machines", mapOf({ guest: c.machines.guest, host: c.machines.host }));
   if (c.guest !== undefined) put(root, "guest", codeNode(c.guest));
   if (c.host !== undefined) put(root, "host", codeNode(c.host));

@@ -13,12 +13,15 @@ const MOST_DIFFERENCES = 16;
 /** Several lines, without a newline at the end. With the refinement, values are shown by their types and names. */
 export function renderCounterexample(c: Counterexample, refinement?: Refinement): string {
   const machine =
-    c.obligation === "inverse" || refinement?.form === "emulator" ? refinement?.guest : hostOf(refinement);
+    c.obligation === "inverse" || c.obligation.startsWith("lockstep/") || refinement?.form === "emulator"
+      ? refinement?.guest
+      : hostOf(refinement);
   const sections = [
     [c.title],
     [`  refinement  ${c.refinement}${c.fault === undefined ? "" : ` with the seeded fault ${c.fault}`}`],
     [`  obligation  ${c.obligation}`],
     [`  found       ${foundText(c)}`],
+    c.found.run === undefined ? [] : [`  run         ${c.found.run}`],
     codeLines("guest program", c.guest),
     codeLines("host code", c.host),
     stateLines(c, machine),
@@ -54,7 +57,7 @@ function codeLines(title: string, code: Code | undefined): readonly string[] {
 
 function stateLines(c: Counterexample, machine: Machine | undefined): readonly string[] {
   const entries = Object.entries(c.state);
-  const which = c.obligation === "inverse" ? "guest state" : "state";
+  const which = /^(inverse$|lockstep\/)/.test(c.obligation) ? "guest state" : "state";
   if (entries.length === 0) return [`  ${which}: all zero`];
   const width = Math.max(...entries.map(([name]) => name.length));
   const lines = entries.map(([name, value]) => `    ${name.padEnd(width)}  ${valueText(name, value, machine)}`);

@@ -36,6 +36,8 @@ export interface Counterexample {
     readonly solver: string | undefined;
     readonly seed: number | undefined;
     readonly date: string;
+    /** What the translator itself did when it was run from this state; absent where it cannot be, or was not. */
+    readonly run?: string | undefined;
   };
   /** Digests of the machines it was found on: a changed machine is noticed. */
   readonly machines: { readonly guest: string; readonly host: string };

@@ -1,8 +1,8 @@
 /**
  * A refinement: why a host machine keeps the promise of a guest machine. Data only; `diagram.ts` makes obligations of it.
  */
-import type { Machine } from "./machine.js";
-import type { Term } from "./terms/term.js";
+import type { Effect, Machine, Parameter } from "./machine.js";
+import type { Access, Term } from "./terms/term.js";
 
 /** `any` is one step of the guest, whichever transition is enabled: for an ISA, fetch, decode, execute. */
 export type GuestStep =
@@ -55,6 +55,10 @@ export interface Fault {
   readonly variable: string | undefined;
   /** Every uninterrupted run is right. */
   readonly materialization: boolean;
+  /** Of a translator: the guest code that shows it, each a block in assembly. */
+  readonly blocks: readonly string[];
+  /** Of a translator with a runtime: guest programs, in assembly, that show it when they run. */
+  readonly programs: readonly string[];
 }
 
 export interface Assumption {
@@ -101,10 +105,65 @@ export interface MachineRefinement extends Common {
 /** The host is a program that cannot show its code: it is run in lockstep with the guest's definition. */
 export interface EmulatorRefinement extends Common {
   readonly form: "emulator";
-  /** Absolute path of the module whose default export is an `EmulatorFactory` (emulator.ts). */
-  readonly module: string;
-  /** The options of the file's `emulator:` entry, validated by the module. */
-  readonly options: unknown;
+  readonly emulator: EmulatorSource;
+}
+
+/** What runs the guest's instructions. */
+export type EmulatorSource =
+  /** Absolute path of a module whose default export is an `EmulatorFactory` (emulator.ts), and the options that it validates. */
+  | { readonly kind: "module"; readonly module: string; readonly options: unknown }
+  /** A program that speaks the step protocol of docs/formats.md. */
+  | { readonly kind: "command"; readonly program: ProgramSource; readonly room: RoomSource }
+  /** A stub that speaks the GDB remote protocol. */
+  | ({ readonly kind: "gdb"; readonly room: RoomSource } & StubSource);
+
+/** A program of the user's, started in `directory`. */
+export interface ProgramSource {
+  readonly command: readonly string[];
+  readonly directory: string;
+  /** Milliseconds that it may take for one answer. */
+  readonly timeoutMs: number;
+}
+
+export interface StubSource {
+  /** `host:port`, or the path of a socket; undefined where the command's placeholder says where it listens. */
+  readonly address: string | undefined;
+  /** Starts the stub; undefined where it runs already. */
+  readonly command: readonly string[] | undefined;
+  readonly directory: string;
+  /** Milliseconds that it may take for one answer. */
+  readonly timeoutMs: number;
+  /** A name of `refinement/emulation/architecture.ts`. */
+  readonly architecture: string;
+  /** For each guest variable, or element of a file, a register of the stub's; besides those that the architecture has. */
+  readonly registers: ReadonlyMap<string, RegisterBits>;
+  /** What a stop with a signal stands for: one of these traps. */
+  readonly signals: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Bits `high` to `low` of a register of a stub's, by its name; all of them where none are given. */
+export interface RegisterBits {
+  readonly register: string;
+  readonly bits: { readonly high: number; readonly low: number } | undefined;
+}
+
+/** Where and what cases of an emulator can be that has no module of its own. */
+export interface RoomSource {
+  /** Disjoint. */
+  readonly parts: readonly RoomPart[];
+  /** Traps that the emulator cannot show: no case raises one. */
+  readonly avoid: readonly string[];
+  /** Guest variables that it neither takes nor shows: they are zero before each case, and not compared. */
+  readonly hidden: readonly string[];
+  /** Transitions of the guest for which there is no obligation, and why. */
+  readonly exempt: ReadonlyMap<string, string>;
+}
+
+/** Guest addresses from `start` up to, not including, `end`. */
+export interface RoomPart {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly access: readonly Access[];
 }
 
 /** A part of the host's memory; the parts are disjoint, mapped (what the guest can access of its own), and lie below `limit`. */
@@ -124,20 +183,41 @@ export interface GuestRegion {
   readonly kind: "guest";
   readonly name: string;
   readonly at: bigint;
+  /** Whether there may be memory that can be stored to and not loaded from. */
+  readonly writeOnly: boolean;
+}
+
+/** What holds at some of a translation's places, where that is not what the refinement says of the entry: behind a prologue. */
+export interface View {
+  /** α there, whole. */
+  readonly abstraction: ReadonlyMap<string, Term>;
+  /** The guest's variables, and elements (`r[0]`), that anyone still looks at; `undefined`: all. */
+  readonly seen: ReadonlySet<string> | undefined;
+  /** What host registers held at the entry, over the host state here; what is left out holds it still. */
+  readonly entry: ReadonlyMap<string, Term>;
+  /** What holds besides, over the host state here. */
+  readonly invariant: Term;
+}
+
+/** A host function that translated code may call: what happens from its entry to behind its return, its program counter included. */
+export interface Helper {
+  readonly name: string;
+  /** What is left open: whatever the function leaves in registers that it does not preserve. */
+  readonly choices: readonly Parameter[];
+  /** Over the host state at its entry, and the choices. */
+  readonly effect: Effect;
 }
 
 /** Where the host's machine code comes from. */
 export type TranslatorSource =
   /** Absolute path of a module whose default export is a `TranslatorFactory` (translation.ts), and the options that it validates. */
   | { readonly kind: "module"; readonly module: string; readonly options: unknown }
-  /** A program that speaks the protocol of docs/formats.md, started in `directory`. */
-  | {
+  /** A program that speaks the protocol of docs/formats.md. */
+  | ({
       readonly kind: "command";
-      readonly command: readonly string[];
-      readonly directory: string;
-      /** Milliseconds that it may take for one answer. */
-      readonly timeoutMs: number;
-    };
+      /** Whether it translates a whole program at a time: all of an executable segment of an ELF file. */
+      readonly wholePrograms: boolean;
+    } & ProgramSource);
 
 /** The host is an instruction set, and a program translates the guest's code into its: each translation is validated. */
 export interface TranslatorRefinement extends Common {
@@ -149,11 +229,15 @@ export interface TranslatorRefinement extends Common {
    * where the file gives one. Memories are in `memory`; no trap is pending.
    */
   readonly abstraction: ReadonlyMap<string, Term>;
+  /** By name, for points, faults and exits that say so. */
+  readonly views: ReadonlyMap<string, View>;
   /** Each memory of the guest's, by name, and the region that it is. */
   readonly memory: ReadonlyMap<string, string>;
   readonly regions: readonly Region[];
   /** No region reaches this host address; guest memory that would is inaccessible. */
   readonly limit: bigint;
+  /** By the names that translations call them. */
+  readonly helpers: ReadonlyMap<string, Helper>;
   /** Host variables that have at every exit the value that they had at the entry. */
   readonly preserve: readonly string[];
 }

@@ -92,11 +92,14 @@ export async function replay(
       return judge(c, await context.runEmulator(refinement, c, context.signal), changed(refinement, c));
     }
     case "translator": {
-      const [{ decodeX86 }, { replayBlock }] = await Promise.all([
+      const [{ decodeX86 }, { replayBlock, replayProgram }] = await Promise.all([
         import("./assembly/x86/index.js"),
         import("./translation/replay.js"),
       ]);
-      return judge(c, await replayBlock(refinement, c, decodeX86, context.signal), changed(refinement, c));
+      const violations = c.obligation.startsWith("lockstep/")
+        ? await replayProgram(refinement, c, decodeX86)
+        : await replayBlock(refinement, c, decodeX86, context.signal);
+      return judge(c, violations, changed(refinement, c));
     }
     default:
       return unreachable(refinement);

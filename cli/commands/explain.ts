@@ -140,7 +140,13 @@ async function obligationsOf(refinement: Refinement): Promise<readonly string[]>
     case "emulator":
       return refinement.guest.transitions.map((t) => `commute/${t.name}`);
     case "translator":
-      return ["commute/BLOCK/exit+N", "commute/BLOCK/point+N", "commute/BLOCK/host+N", "materialize/BLOCK/+N"];
+      return [
+        "commute/BLOCK/exit+N",
+        "commute/BLOCK/point+N",
+        "commute/BLOCK/host+N",
+        "materialize/BLOCK/+N",
+        "lockstep/PROGRAM",
+      ];
     default:
       return unreachable(refinement);
   }

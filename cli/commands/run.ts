@@ -1,8 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
+import { UserError } from "../../refinement/errors.js";
+import type { Engine } from "../../refinement/execute/engine.js";
 import type { EbpfOptions } from "../../refinement/execute/ebpf.js";
 import type { ProgramSource, RunResult } from "../../refinement/execute/run.js";
-import { instructionSetOf, machineNamed } from "../load.js";
+import type { Machine } from "../../refinement/machine.js";
+import { instructionSetOf, machineNamed, refinementNamed } from "../load.js";
 import { integerOption } from "../options.js";
 import { commonOptions, type Session, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
@@ -18,6 +21,8 @@ interface RunOptions extends CommonOptions {
   readonly context?: string;
   readonly section?: string;
   readonly entry?: string;
+  readonly on?: string;
+  readonly fault?: string;
 }
 
 export function addRun(program: Command): Command {
@@ -34,6 +39,11 @@ export function addRun(program: Command): Command {
     .option("--context <HEX>", "eBPF: the bytes that r1 points to, r2 being their number (default: none)")
     .option("--section <NAME>", "eBPF: the section to begin with, where the object has several")
     .option("--entry <NAME>", "eBPF: the function to begin with, likewise")
+    .option(
+      "--on <REFINEMENT>",
+      "run it on that translator's code, on the simulator of the host, instead of the machine's own",
+    )
+    .option("--fault <NAME>", "with --on: with that seeded fault planted")
     .addHelpText(
       "after",
       `
@@ -44,6 +54,7 @@ An eBPF program's result, r0, is printed, and its lowest byte is the exit code; 
 Examples:
   commute run rv64im ./sort
   commute run --trace --hex rv32i '13057000 9308d005 73000000'
+  commute run rv64imac_zba_zbb ./sort --on translator
   commute run ebpf filter.o --entry classify --context 0800450000140000'`,
     )
     .action((machine: string, file: string, args: readonly string[], options: RunOptions) =>
@@ -59,7 +70,11 @@ async function run(
   { out, signal }: Session,
 ): Promise<number> {
   if (options.signature !== undefined) await writableFile(options.signature, "--signature");
-  const machine = await machineNamed(name);
+  if (options.fault !== undefined && options.on === undefined) throw new UserError("--fault needs --on");
+  const { machine, engine } =
+    options.on === undefined
+      ? { machine: await machineNamed(name), engine: undefined }
+      : await translated(name, options.on, options);
   if (machine.decoded === undefined) instructionSetOf(machine, "run");
   const source: ProgramSource =
     options.hex === true
@@ -77,6 +92,7 @@ async function run(
     trace: options.trace === true ? (line) => out.complain(line) : undefined,
     arguments: [argument, ...args],
     signal,
+    engine,
     ...ebpfOptions(options, bytesOfHex),
   });
   if (options.signature !== undefined) await writeFile(options.signature, result.signature());
@@ -93,8 +109,29 @@ async function run(
     stdout: stdout.text(),
     stderr: stderr.text(),
   });
-  if (!out.isJson) summarize(result, out);
+  if (!out.isJson) summarize(result, options.on === undefined ? "instructions" : "host instructions", out);
   return exitCode;
+}
+
+/** The machine, and what runs its programs as translated code. */
+async function translated(
+  name: string,
+  on: string,
+  { trace, fault }: RunOptions,
+): Promise<{ readonly machine: Machine; readonly engine: Engine }> {
+  const refinement = await refinementNamed(on, fault);
+  if (trace === true) throw new UserError("--trace shows the machine's own simulator at work; leave --on away");
+  if (refinement.form !== "translator" || refinement.host.decoded === undefined)
+    throw new UserError(`${refinement.name} is no translator`);
+  const { decoderLibrary } = await import("../../refinement/assembly/library.js");
+  const { enginesOf } = await import("../../refinement/translation/open.js");
+  const { decode } = await decoderLibrary(refinement.host.decoded);
+  const engines = await enginesOf(refinement, decode);
+  if (engines === undefined) throw new UserError(`${refinement.name} has no runtime: it translates, and runs nothing`);
+  const machine = await machineNamed(name);
+  if (machine.digest !== refinement.guest.digest)
+    throw new UserError(`${refinement.name} translates ${refinement.guest.name}, not ${machine.name}`);
+  return { machine: refinement.guest, engine: engines() };
 }
 
 function ebpfOptions(
@@ -117,9 +154,9 @@ function sink(out: Output, stream: NodeJS.WriteStream): { write(bytes: Uint8Arra
   };
 }
 
-function summarize({ message, steps, seconds, returned }: RunResult, out: Output): void {
+function summarize({ message, steps, seconds, returned }: RunResult, what: string, out: Output): void {
   if (returned !== undefined) out.line(`r0 = 0x${returned.r0.toString(16)}`);
   if (message !== undefined) out.complain(message);
   const rate = seconds > 0 ? `, ${(steps / seconds / 1e6).toFixed(1)} million/s` : "";
-  out.note(`${steps.toLocaleString("en-US")} instructions in ${duration(seconds)}${rate}`);
+  out.note(`${steps.toLocaleString("en-US")} ${what} in ${duration(seconds)}${rate}`);
 }

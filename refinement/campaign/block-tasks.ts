@@ -1,9 +1,18 @@
 /** The tasks of a translator: each block of its source, translated here and validated wherever there is a hand free. */
-import { unreachable } from "../errors.js";
+import { EnvironmentFailure, unreachable } from "../errors.js";
 import type { TranslatorRefinement } from "../refinement.js";
-import type { BlockOptions, GuestBlock, TranslationAnswer, Translator } from "../translation.js";
+import type {
+  BlockOptions,
+  GuestBlock,
+  OpenTranslator,
+  Translation,
+  TranslationAnswer,
+  Translator,
+} from "../translation.js";
 import { openTranslator } from "../translation/open.js";
-import { blocksOf } from "../translation/sweep.js";
+import { contentOf, openPaths } from "../translation/open-paths.js";
+import { openBlocksOf } from "../translation/open-sweep.js";
+import { blocksOf, showing } from "../translation/sweep.js";
 import type { Verdict } from "../verdict.js";
 import type { CampaignOptions } from "./options.js";
 import type { Draft } from "./plan.js";
@@ -17,10 +26,20 @@ export async function blockTasks(
 ): Promise<readonly Draft[]> {
   const { modes, only } = options;
   if (modes !== undefined && !modes.includes("prove")) {
-    const verdict: Verdict = { verdict: "unsupported", what: "a translator's blocks are proved, one by one" };
-    return modes.map((method) => answered(refinement, "commute/*", verdict, method));
+    const verdict: Verdict = {
+      verdict: "unsupported",
+      what: "a translator's blocks are proved, one by one, or tested",
+    };
+    return modes.filter((m) => m !== "test").map((method) => answered(refinement, "commute/*", verdict, method));
   }
-  const opened = await openTranslator(refinement);
+  const opened = await openTranslator(refinement).catch((error: unknown) => {
+    if (!(error instanceof EnvironmentFailure)) throw error;
+    return { failed: error };
+  });
+  if ("failed" in opened) {
+    const verdict: Verdict = { verdict: "unknown", by: opened.failed.what, reason: opened.failed.message };
+    return [answered(refinement, "commute/*", verdict, "prove")];
+  }
   if ("missing" in opened) {
     const draft = answered(refinement, "commute/*", { verdict: "unsupported", what: "" }, "prove");
     return [{ ...draft, answer: { kind: "missing", missing: opened.missing } }];
@@ -33,22 +52,64 @@ export async function blockTasks(
       seed: options.seed,
       elf: options.blocksFrom,
     };
+    const wanted = (name: string): boolean => only === undefined || only.some((glob) => mayMatch(glob, name));
     const blocks: GuestBlock[] = [];
-    for await (const block of sourceOf(refinement, translator, source, signal))
-      if (only === undefined || only.some((glob) => mayMatch(glob, block.name))) blocks.push(block);
-    return await drafted(refinement, translator, blocks, signal);
+    for await (const block of sourceOf(refinement, translator, source, options.cases !== undefined, signal))
+      if (wanted(block.name)) blocks.push(block);
+    const drafts = await drafted(refinement, translator, blocks, signal);
+    const { open } = translator;
+    const swept = open !== undefined && sweeps(refinement, source, options.cases !== undefined);
+    return swept ? [...drafts, ...openDrafts(refinement, translator.identity, open, options, wanted)] : drafts;
   } finally {
     await translator.close();
   }
 }
 
+/** The blocks of a sweep have open operands; an answer depends on all that the translator makes of them. */
+function openDrafts(
+  refinement: TranslatorRefinement,
+  identity: string,
+  open: OpenTranslator,
+  { seed, cases }: CampaignOptions,
+  wanted: (name: string) => boolean,
+): readonly Draft[] {
+  const blocks = openBlocksOf(refinement.guest, open.together, seed, wanted);
+  return spread(blocks, cases).map((block) => {
+    const found = contentOf(openPaths(refinement.guest, open, block));
+    const content = found === undefined ? null : JSON.stringify([identity, block, found]);
+    const about = `commute/${block.name}`;
+    const cost = block.instructions.length;
+    return { refinement, task: { kind: "open", block }, method: "prove", about, cost, content };
+  });
+}
+
+/** So many of them from everywhere; all, where nothing is said. */
+function spread<T>(all: readonly T[], count: number | undefined): readonly T[] {
+  if (count === undefined || count >= all.length) return all;
+  return all.filter((_, i) => Math.floor((i * count) / all.length) !== Math.floor(((i - 1) * count) / all.length));
+}
+
+/** Whether there are other blocks than those of a program, or those that show a seeded fault; `wanted`: somebody asks for so many. */
+function sweeps({ faults, fault: planted }: TranslatorRefinement, { elf }: BlockOptions, wanted: boolean): boolean {
+  const fault = faults.find((f) => f.name === planted);
+  return elf === undefined && (wanted || fault === undefined || fault.blocks.length + fault.programs.length === 0);
+}
+
+/** Those that show the seeded fault, a program's, and those of a sweep where the translator cannot answer for open operands. */
 async function* sourceOf(
   refinement: TranslatorRefinement,
   translator: Translator,
   options: BlockOptions,
+  wanted: boolean,
   signal: AbortSignal,
 ): AsyncIterable<GuestBlock> {
-  if (translator.blocks === undefined) yield* await blocksOf(refinement.guest, options);
+  const fault = refinement.faults.find((f) => f.name === refinement.fault);
+  if (fault !== undefined) yield* showing(refinement.guest, fault);
+  const swept = sweeps(refinement, options, wanted);
+  if (options.elf === undefined && (!swept || translator.open !== undefined)) return;
+  const source = refinement.translator;
+  const whole = source.kind === "command" && source.wholePrograms;
+  if (translator.blocks === undefined) yield* await blocksOf(refinement.guest, options, whole);
   else yield* translator.blocks(options, signal);
 }
 
@@ -60,17 +121,84 @@ async function drafted(
 ): Promise<readonly Draft[]> {
   const drafts: Draft[] = [];
   try {
+    let since = performance.now();
     for await (const answer of translator.translate(blocks, signal)) {
       const block = blocks[drafts.length];
       if (block === undefined) break;
-      drafts.push(draftOf(refinement, block, answer));
+      const now = performance.now();
+      drafts.push({ ...draftOf(refinement, block, answer), spent: { reading: now - since } });
+      since = now;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
   const reason = signal.aborted ? "interrupted" : "the translator gave no answer for it";
   for (const block of blocks.slice(drafts.length)) drafts.push(draftOf(refinement, block, { kind: "error", reason }));
-  return drafts;
+  return withSecondAnswers(refinement, translator, blocks, drafts, signal);
+}
+
+/** So many blocks are translated a second time. */
+const ASKED_AGAIN = 16;
+
+/**
+ * The same request is always answered with the same bytes: otherwise what was proved is of one run alone. Some are asked again, the last
+ * first, and a block whose answers differ has none.
+ */
+async function withSecondAnswers(
+  refinement: TranslatorRefinement,
+  translator: Translator,
+  blocks: readonly GuestBlock[],
+  drafts: readonly Draft[],
+  signal: AbortSignal,
+): Promise<readonly Draft[]> {
+  const every = Math.ceil(blocks.length / ASKED_AGAIN);
+  const again = blocks
+    .map((block, i) => ({ block, i }))
+    .filter(({ i }) => i % every === 0 && drafts[i]?.task.kind === "block")
+    .reverse();
+  const result = [...drafts];
+  let asked = 0;
+  try {
+    const requests = again.map(({ block }) => block);
+    for await (const answer of translator.translate(requests, signal)) {
+      const { block, i } = again[asked++] ?? {};
+      const task = i === undefined ? undefined : drafts[i]?.task;
+      if (block === undefined || i === undefined || task?.kind !== "block") break;
+      const difference = differenceOf(task.translation, answer);
+      if (difference === undefined) continue;
+      const reason = `asked for it a second time, the translator answers otherwise: ${difference}`;
+      result[i] = draftOf(refinement, block, { kind: "error", reason });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return result;
+}
+
+/** The first part of the second answer that is not as in the first. */
+function differenceOf(first: Translation, second: TranslationAnswer): string | undefined {
+  switch (second.kind) {
+    case "unsupported":
+      return `unsupported: ${second.what}`;
+    case "error":
+      return second.reason;
+    case "translated": {
+      const [was, is] = [first, second.translation].map((t): readonly (readonly [string, unknown])[] => [
+        ["host.address", t.host.address],
+        ["host.code", t.host.code],
+        ["host.data", t.host.data],
+        ["entry", t.entry],
+        ["points", t.points],
+        ["faults", t.faults],
+        ["exits", t.exits],
+        ["calls", t.calls],
+      ]);
+      const named = was?.find(([, value], i) => JSON.stringify(value, plain) !== JSON.stringify(is?.[i]?.[1], plain));
+      return named === undefined ? undefined : `\`${named[0]}\` differs`;
+    }
+    default:
+      return unreachable(second);
+  }
 }
 
 function draftOf(refinement: TranslatorRefinement, block: GuestBlock, answer: TranslationAnswer): Draft {
@@ -112,7 +240,7 @@ function plain(_: string, value: unknown): unknown {
 function mayMatch(glob: string, block: string): boolean {
   const literal = glob.split(/[*{]/)[0] ?? "";
   return ["commute", "materialize"].some((kind) => {
-    const own = `${kind}/${block}/`;
-    return own.startsWith(literal) || literal.startsWith(own);
+    const own = `${kind}/${block}`;
+    return `${own}/`.startsWith(literal) || literal.startsWith(`${own}/`) || literal.startsWith(`${own} #`);
   });
 }

@@ -7,6 +7,7 @@ import { causeKey, writeCounterexample } from "../counterexample-file.js";
 import { type Diagnostic, unreachable, UserError } from "../errors.js";
 import type { Refinement } from "../refinement.js";
 import { openSolver } from "../solver/solver.js";
+import { type Spent, sum } from "./spent.js";
 import type { Verdict } from "../verdict.js";
 import { Cache } from "./cache.js";
 import { type Crew, OwnThread, Workers } from "./crew.js";
@@ -15,6 +16,7 @@ import { loadByNotation, type Reply, type Settings } from "./executor.js";
 import type { CampaignOptions } from "./options.js";
 import { selected } from "./options.js";
 import { type Keys, type Planned, plan } from "./plan.js";
+import { RealRuns } from "./real-runs.js";
 import {
   type Finding,
   obligationReport,
@@ -44,20 +46,22 @@ export async function runCampaign(
 ): Promise<Outcome> {
   const began = performance.now();
   await (await openSolver(options.solver)).close();
-  const refinements = await loadAll(files, options);
-  const campaign = new Campaign(refinements, options, listener);
+  const campaign = new Campaign(await loadAll(files, options), options, listener);
   await campaign.run();
   return campaign.outcome((performance.now() - began) / 1000);
 }
 
-async function loadAll(files: readonly string[], options: CampaignOptions): Promise<readonly Refinement[]> {
+/** With the milliseconds that each took. */
+async function loadAll(files: readonly string[], options: CampaignOptions): Promise<ReadonlyMap<Refinement, number>> {
   const load = options.load ?? loadByNotation;
-  const refinements: Refinement[] = [];
+  const refinements = new Map<Refinement, number>();
   const diagnostics: Diagnostic[] = [];
   const messages: string[] = [];
   for (const file of files) {
     try {
-      refinements.push(await load(file, options.fault));
+      const began = performance.now();
+      const refinement = await load(file, options.fault);
+      refinements.set(refinement, performance.now() - began);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       diagnostics.push(...error.diagnostics);
@@ -70,7 +74,7 @@ async function loadAll(files: readonly string[], options: CampaignOptions): Prom
 
 /** How a task ended. */
 type Ending =
-  | { readonly kind: "settled"; readonly settled: readonly Settled[]; readonly cached: boolean }
+  | { readonly kind: "settled"; readonly settled: readonly Settled[]; readonly cached: boolean; readonly spent?: Spent }
   | Extract<Reply, { kind: "missing" }>;
 
 /** A proof that takes this many times the limit of a query, and then some, is given up. */
@@ -79,17 +83,26 @@ const PROOF_LIMIT_MS = 60_000;
 
 class Campaign {
   private readonly refinements: readonly Refinement[];
+  private readonly loaded: ReadonlyMap<Refinement, number>;
   private readonly options: CampaignOptions;
   private readonly listener: (event: CampaignEvent) => void;
   private readonly cache: Cache | undefined;
   private readonly endings = new Map<Planned, Ending>();
+  /** What is known of tasks that were cut off. */
+  private readonly partial = new Map<Planned, readonly Settled[]>();
   private readonly budget = new AbortController();
   private readonly stop: AbortSignal;
+  private readonly real = new RealRuns();
   private planned: readonly Planned[] = [];
   private done = 0;
 
-  constructor(refinements: readonly Refinement[], options: CampaignOptions, listener: (event: CampaignEvent) => void) {
-    this.refinements = refinements;
+  constructor(
+    loaded: ReadonlyMap<Refinement, number>,
+    options: CampaignOptions,
+    listener: (event: CampaignEvent) => void,
+  ) {
+    this.loaded = loaded;
+    this.refinements = [...loaded.keys()];
     this.options = options;
     this.listener = listener;
     const warn = (message: string): void => listener({ kind: "warning", message });
@@ -106,10 +119,11 @@ class Campaign {
       for (const planned of this.planned) await this.recall(planned);
       const names = this.refinements.map((r) => r.name);
       this.listener({ kind: "planned", refinements: names, done: this.done, total: this.planned.length });
-      for (const [planned, ending] of this.endings) this.announce(planned, ending);
+      for (const [planned, ending] of this.endings) this.tell(planned, ending);
       await this.discharge(this.planned.filter((p) => !this.endings.has(p)));
     } finally {
       clearTimeout(timer);
+      await this.real.close();
     }
   }
 
@@ -160,6 +174,11 @@ class Campaign {
     this.endings.set(planned, ending);
     this.done++;
     await this.remember(planned, ending);
+    this.tell(planned, ending);
+  }
+
+  private tell(planned: Planned, ending: Ending): void {
+    const { refinement, about, method } = planned;
     this.announce(planned, ending);
     const [done, total] = [this.done, this.planned.length];
     this.listener({ kind: "ended", refinement: refinement.name, task: about, method, done, total });
@@ -175,17 +194,26 @@ class Campaign {
     const request = { file: refinement.file, fault: refinement.fault, task, settings: this.settings() };
     const began = performance.now();
     try {
-      const reply = await crew.run(request, AbortSignal.any([this.stop, limit.signal]), (part, of) =>
-        this.listener({ kind: "progress", refinement: refinement.name, task: about, method, part, of }),
+      this.partial.delete(planned);
+      const reply = await crew.run(
+        request,
+        AbortSignal.any([this.stop, limit.signal]),
+        (part, of) => this.listener({ kind: "progress", refinement: refinement.name, task: about, method, part, of }),
+        (settled) => this.partial.set(planned, [...(this.partial.get(planned) ?? []), settled]),
       );
-      if (this.stop.aborted && interrupted(reply)) return undefined;
+      if (this.stop.aborted && interrupted(reply, planned)) {
+        if (reply.kind === "settled" && method !== "prove") this.partial.set(planned, reply.settled);
+        return undefined;
+      }
       switch (reply.kind) {
-        case "settled":
-          return { ...reply, cached: false };
+        case "settled": {
+          const settled = await this.real.confirm(refinement, task, reply.settled, this.stop);
+          return { ...reply, settled, cached: false };
+        }
         case "missing":
           return reply;
         case "failed":
-          return failed(planned, reply.by, reply.reason, performance.now() - began);
+          return this.cutOff(planned, reply.by, reply.reason, performance.now() - began);
         default:
           return unreachable(reply);
       }
@@ -193,7 +221,7 @@ class Campaign {
       if (this.stop.aborted) return undefined;
       if (error instanceof UserError) throw error;
       if (limit.signal.aborted) {
-        return failed(
+        return this.cutOff(
           planned,
           "timeout",
           `no answer within ${Math.round(limitMs / 1000)} s`,
@@ -202,7 +230,12 @@ class Campaign {
       }
       if (attempts > 1) return this.attempt(planned, crew, attempts - 1);
       const message = error instanceof Error ? error.message : String(error);
-      return failed(planned, /memory|heap/i.test(message) ? "memory" : "worker", message, performance.now() - began);
+      return this.cutOff(
+        planned,
+        /memory|heap/i.test(message) ? "memory" : "worker",
+        message,
+        performance.now() - began,
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -276,7 +309,34 @@ class Campaign {
         ...(file === undefined ? {} : { counterexample: file }),
       });
     }
-    return { ...common, verdict: summarizeRefinement(obligations), obligations, assumptions: taken };
+    const spent = this.spentOn(refinement, planned);
+    return {
+      ...common,
+      verdict: summarizeRefinement(obligations),
+      obligations,
+      assumptions: taken,
+      ...(spent === undefined ? {} : { spent }),
+    };
+  }
+
+  private spentOn(refinement: Refinement, planned: readonly Planned[]): Spent | undefined {
+    const onTasks = planned.flatMap((p): Spent[] => {
+      const ending = this.endings.get(p);
+      return [p.spent ?? {}, ending?.kind === "settled" ? (ending.spent ?? {}) : {}];
+    });
+    const spent = sum([{ reading: this.loaded.get(refinement) ?? 0 }, ...onTasks]);
+    return spent === undefined
+      ? undefined
+      : Object.fromEntries(Object.entries(spent).map(([phase, ms]) => [phase, Math.round(ms)]));
+  }
+
+  /** What was found until then; where that does not say so itself, the rest of the task is unknown. */
+  private cutOff(planned: Planned, by: string, reason: string, ms: number): Extract<Ending, { kind: "settled" }> {
+    const { only } = this.options;
+    const found = united(this.partial.get(planned) ?? []).filter((s) => selected(only, s.obligation));
+    const tells = !isPartwise(planned) && found.some((s) => !isSettled(s.verdict));
+    const rest = tells ? [] : failed(planned, by, reason, ms);
+    return { kind: "settled", settled: [...found, ...rest], cached: false };
   }
 
   private settledOf(planned: Planned): readonly Reported[] {
@@ -286,8 +346,7 @@ class Campaign {
       const [by, reason] = user
         ? ["interrupted", "interrupted"]
         : ["budget", "the budget of the run was used up before"];
-      const { settled } = failed(planned, by, reason, 0);
-      return settled.map((s) => ({ settled: s, cached: false }));
+      return this.cutOff(planned, by, reason, 0).settled.map((settled) => ({ settled, cached: false }));
     }
     if (ending.kind === "missing") return [];
     const { only } = this.options;
@@ -354,21 +413,31 @@ function counterexamplesOf({ verdict, more }: Settled): Settled["more"] {
   return verdict.verdict === "refuted" ? [verdict.counterexample, ...more] : [];
 }
 
-function failed(
-  { method, about }: Planned,
-  by: string,
-  reason: string,
-  ms: number,
-): Extract<Ending, { kind: "settled" }> {
-  const obligation = about === "*" ? "commute/*" : about;
-  const verdict: Verdict = { verdict: "unknown", by, reason };
-  return { kind: "settled", settled: [{ obligation, method, verdict, more: [], ms }], cached: false };
+function failed(planned: Planned, by: string, reason: string, ms: number): readonly Settled[] {
+  const { method, about, refinement } = planned;
+  const family = method === "test" && refinement.form === "translator" ? "lockstep/*" : "commute/*";
+  const obligation = about === "*" ? family : about;
+  return [{ obligation, method, verdict: { verdict: "unknown", by, reason }, more: [], ms }];
 }
 
-function interrupted(reply: Reply): boolean {
-  return (
-    reply.kind === "failed" || (reply.kind === "settled" && reply.settled.some((s) => s.verdict.verdict === "unknown"))
-  );
+/** Whether the answer to a task that was stopped is not a whole one. A test that settles one obligation after another says what it has, which may look whole. */
+function interrupted(reply: Reply, planned: Planned): boolean {
+  if (reply.kind !== "settled") return reply.kind === "failed";
+  return isPartwise(planned) || reply.settled.some((s) => s.verdict.verdict === "unknown");
+}
+
+function isPartwise({ refinement, task }: Planned): boolean {
+  return refinement.form !== "machine" && task.kind === "test";
+}
+
+/** One for each obligation: the first, with the counterexamples of the others. */
+function united(all: readonly Settled[]): readonly Settled[] {
+  const byName = new Map<string, Settled>();
+  for (const s of all) {
+    const first = byName.get(s.obligation);
+    byName.set(s.obligation, first === undefined ? s : { ...first, more: [...first.more, ...counterexamplesOf(s)] });
+  }
+  return [...byName.values()];
 }
 
 function isSettled(verdict: Verdict): boolean {

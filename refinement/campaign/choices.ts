@@ -2,11 +2,26 @@
  * What the guest leaves open, a host has decided: candidates for the values that make a diagram commute, read off from
  * where each choice ends up. A candidate that works for all states is a proof; one that does not says nothing.
  */
-import type { Choice, Goal, Part } from "../diagram.js";
-import { add, and, bvnot, bvxor, constant, eq, extract, FALSE, ite, not, or, sub, TRUE } from "../terms/build.js";
+import { type Choice, type Goal, goalTerm, type Part } from "../diagram.js";
+import {
+  add,
+  and,
+  bvnot,
+  bvxor,
+  constant,
+  eq,
+  extract,
+  FALSE,
+  ite,
+  not,
+  or,
+  sub,
+  TRUE,
+  variable,
+} from "../terms/build.js";
 import { Substitution, substitute } from "../terms/substitute.js";
 import type { Term } from "../terms/term.js";
-import { occurs } from "../terms/variables.js";
+import { freeVariables, occurs } from "../terms/variables.js";
 
 /** Terms for the variables of a part's choices. */
 export type Chosen = ReadonlyMap<Term, Term>;
@@ -27,8 +42,22 @@ export function instantiate(goals: readonly Goal[], chosen: Chosen): readonly Go
   return goals.map((goal) => ({ ...goal, host: substitution.apply(goal.host), guest: substitution.apply(goal.guest) }));
 }
 
+/** That some value of every choice makes all goals hold; undefined where there are too many. */
+export function someChoice(part: Part): Term | undefined {
+  const all = everyChoice(part);
+  return all === undefined
+    ? undefined
+    : or(...all.map((chosen, i) => and(...instantiate(part.goals, chosen).map((goal) => apart(goalTerm(goal), i)))));
+}
+
+/** The goal with indices of its own: the choice that suits is one for all of them. */
+function apart(goal: Term, i: number): Term {
+  const indices = [...freeVariables(goal)].filter(isIndex);
+  return substitute(goal, new Map(indices.map((index) => [index, variable(`${i}:${index.name}`, index.sort)])));
+}
+
 /** Every value of every choice; undefined where they are too many. */
-export function everyChoice(part: Part): readonly Chosen[] | undefined {
+function everyChoice(part: Part): readonly Chosen[] | undefined {
   const bits = part.choices.reduce((sum, choice) => sum + widthOf(choice.variable), 0);
   if (bits > DISJUNCTION_BITS) return undefined;
   const ranges = part.choices.map(({ variable }) => ({

@@ -6,6 +6,7 @@ import type { Term } from "../terms/term.js";
 import type { Value } from "../terms/value.js";
 import type { Confirmation } from "./confirm.js";
 import type { Recording } from "./recording.js";
+import { waiting } from "./spent.js";
 
 /** What asking takes. */
 export interface Inquiry {
@@ -38,11 +39,13 @@ export async function ask(
   assertions: readonly Term[],
 ): Promise<Answer & { readonly solver: string }> {
   const solver = await context.solver();
-  const answer = await solver.solve(assertions, {
-    timeoutMs: context.timeoutMs,
-    memoryMb: context.memoryMb,
-    label: `${context.name}/${obligation.name}`.replace(/[^A-Za-z0-9._-]+/g, "-"),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
+  const answer = await waiting("solving", () =>
+    solver.solve(assertions, {
+      timeoutMs: context.timeoutMs,
+      memoryMb: context.memoryMb,
+      label: `${context.name}/${obligation.name}`.replace(/[^A-Za-z0-9._-]+/g, "-"),
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+    }),
+  );
   return { ...answer, solver: solver.name };
 }

@@ -5,13 +5,14 @@ import { MessageChannel } from "node:worker_threads";
 import { Tinypool } from "tinypool";
 import { EnvironmentFailure } from "../errors.js";
 import { compiledModule } from "../module-url.js";
-import { Executor, type OnProgress, type Reply, type Request } from "./executor.js";
+import { Executor, type OnFound, type OnProgress, type Reply, type Request } from "./executor.js";
 import type { Load } from "./options.js";
+import type { Settled } from "./report.js";
 
 export interface Crew {
   readonly size: number;
   /** Rejects if the worker died, or with the signal's reason once that is aborted. */
-  run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply>;
+  run(request: Request, signal: AbortSignal, onProgress: OnProgress, onFound?: OnFound): Promise<Reply>;
   close(): Promise<void>;
 }
 
@@ -24,8 +25,8 @@ export class OwnThread implements Crew {
     this.executor = new Executor(load);
   }
 
-  run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply> {
-    return this.executor.run(request, signal, onProgress);
+  run(request: Request, signal: AbortSignal, onProgress: OnProgress, onFound?: OnFound): Promise<Reply> {
+    return this.executor.run(request, signal, onProgress, onFound);
   }
 
   close(): Promise<void> {
@@ -53,10 +54,13 @@ export class Workers implements Crew {
     });
   }
 
-  async run(request: Request, signal: AbortSignal, onProgress: OnProgress): Promise<Reply> {
+  async run(request: Request, signal: AbortSignal, onProgress: OnProgress, onFound?: OnFound): Promise<Reply> {
     const { port1, port2 } = new MessageChannel();
     const died = new AbortController();
-    port1.on("message", ([done, total]: [number, number]) => onProgress(done, total));
+    port1.on("message", (message: [number, number] | Settled) => {
+      if (Array.isArray(message)) onProgress(...message);
+      else onFound?.(message);
+    });
     // The pool does not notice a worker that exits by itself, but its end of the channel closes with it.
     port1.on("close", () => died.abort());
     try {
@@ -68,6 +72,8 @@ export class Workers implements Crew {
         : error;
     } finally {
       port1.removeAllListeners("close");
+      // What was said before the end may not have been heard yet: it is by the second turn of the event loop.
+      for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
       port1.close();
     }
   }

@@ -8,13 +8,19 @@ import { EnvironmentFailure, unreachable, UserError } from "../errors.js";
 import type { Refinement } from "../refinement.js";
 import type { OnQuery, SolverChoice } from "../solver/solver.js";
 import type { GuestBlock, Translation } from "../translation.js";
+import { openTranslator, type Opened } from "../translation/open.js";
+import type { OpenBlock } from "../translation/open-block.js";
 import type { Verdict } from "../verdict.js";
-import { BlockValidation, type HostTools } from "./blocks.js";
+import type { HostTools } from "./block-confirm.js";
+import { validateBlock } from "./blocks.js";
+import type { Inquiry } from "./context.js";
+import { validateOpenBlock } from "./open-blocks.js";
 import { Discharger, Solvers } from "./discharge.js";
 import { exploreRefinement } from "./exploration.js";
 import { type Load, selected, type Testers } from "./options.js";
 import type { Settled } from "./report.js";
-import type { EmulatorTesterModule, MachineTesterModule, TesterResult } from "./tester.js";
+import { during, type Phase, type Spent, takeSpent, waiting } from "./spent.js";
+import type { EmulatorTesterModule, MachineTesterModule, TesterResult, TranslatorTesterModule } from "./tester.js";
 
 export type Task =
   | { readonly kind: "prove"; readonly obligation: string }
@@ -22,7 +28,9 @@ export type Task =
   /** `only`: globs of the obligations that a black box is tested for; a machine's tests judge whole families. */
   | { readonly kind: "test"; readonly only?: readonly string[] }
   /** Of a translator: one block and what it was translated to. */
-  | { readonly kind: "block"; readonly block: GuestBlock; readonly translation: Translation };
+  | { readonly kind: "block"; readonly block: GuestBlock; readonly translation: Translation }
+  /** Of a translator that can answer for all operands: a block whose operands are open. */
+  | { readonly kind: "open"; readonly block: OpenBlock };
 
 /** What is the same for all tasks of a run. Plain data. */
 export interface Settings {
@@ -44,12 +52,23 @@ export interface Request {
 }
 
 export type Reply =
-  | { readonly kind: "settled"; readonly settled: readonly Settled[] }
+  | { readonly kind: "settled"; readonly settled: readonly Settled[]; readonly spent?: Spent }
   | { readonly kind: "missing"; readonly missing: readonly Missing[] }
   /** It could not be carried out: `defect` where a bug of ours is to blame, else what failed around us. Errors lose their class between threads. */
   | { readonly kind: "failed"; readonly by: string; readonly reason: string };
 
 export type OnProgress = (done: number, total: number) => void;
+/** Told of what a long task has found, while it goes on: all that is known of it if it is cut off. */
+export type OnFound = (settled: Settled) => void;
+
+/** What a task does where nothing else is said. */
+const PHASE: Readonly<Record<Task["kind"], Phase>> = {
+  prove: "executing",
+  block: "executing",
+  open: "executing",
+  explore: "exploring",
+  test: "testing",
+};
 
 /** Reachable states, and initial ones, of an exploration. */
 const EXPLORED_STATES = 1 << 19;
@@ -60,15 +79,23 @@ export class Executor {
   private readonly load: Load;
   private readonly refinements = new Map<string, Promise<Refinement>>();
   private readonly dischargers = new Map<string, Discharger>();
+  private readonly translators = new Map<string, Promise<Opened>>();
   private solvers: Solvers | undefined;
 
   constructor(load: Load = loadByNotation) {
     this.load = load;
   }
 
-  async run(request: Request, signal: AbortSignal | undefined, onProgress: OnProgress | undefined): Promise<Reply> {
+  async run(
+    request: Request,
+    signal: AbortSignal | undefined,
+    onProgress: OnProgress | undefined,
+    onFound?: OnFound,
+  ): Promise<Reply> {
+    takeSpent();
     try {
-      return await this.carryOut(request, signal, onProgress);
+      const reply = await waiting(PHASE[request.task.kind], () => this.carryOut(request, signal, onProgress, onFound));
+      return reply.kind === "settled" ? { ...reply, spent: takeSpent() } : reply;
     } catch (error) {
       if (error instanceof UserError) throw error;
       if (error instanceof EnvironmentFailure) return { kind: "failed", by: error.what, reason: error.message };
@@ -81,12 +108,13 @@ export class Executor {
     request: Request,
     signal: AbortSignal | undefined,
     onProgress: OnProgress | undefined,
+    onFound: OnFound | undefined,
   ): Promise<Reply> {
     const { file, fault, task } = request;
     const key = JSON.stringify([file, fault]);
     let loading = this.refinements.get(key);
     if (loading === undefined) {
-      loading = this.load(file, fault);
+      loading = waiting("reading", () => this.load(file, fault));
       this.refinements.set(key, loading);
     }
     const refinement = await loading;
@@ -94,17 +122,23 @@ export class Executor {
       case "prove":
         return this.prove(key, refinement, task.obligation, request.settings, signal);
       case "explore":
-        return explored(refinement, request.settings, signal, onProgress);
+        return explored(refinement, request.settings, signal, onProgress, onFound);
       case "test":
-        return tested(refinement, task.only, request.settings, signal, onProgress);
+        return tested(refinement, task.only, request.settings, signal, onProgress, onFound);
       case "block":
         return this.validate(refinement, task.block, task.translation, request.settings, signal);
+      case "open":
+        return this.validateOpen(key, refinement, task.block, request.settings, signal);
       default:
         return unreachable(task);
     }
   }
 
   async close(): Promise<void> {
+    for (const opening of this.translators.values()) {
+      const opened = await opening;
+      if ("translator" in opened) await opened.translator.close();
+    }
     await this.solvers?.close();
   }
 
@@ -135,11 +169,40 @@ export class Executor {
     signal: AbortSignal | undefined,
   ): Promise<Reply> {
     if (refinement.form !== "translator") return unsupported(`commute/${block.name}`, "prove", onlyBy(refinement));
+    const inquiry = this.inquiry(refinement, settings, signal);
+    return {
+      kind: "settled",
+      settled: await validateBlock(refinement, block, translation, await hostTools(), inquiry),
+    };
+  }
+
+  private async validateOpen(
+    key: string,
+    refinement: Refinement,
+    block: OpenBlock,
+    settings: Settings,
+    signal: AbortSignal | undefined,
+  ): Promise<Reply> {
+    if (refinement.form !== "translator") return unsupported(`commute/${block.name}`, "prove", onlyBy(refinement));
+    let opening = this.translators.get(key);
+    if (opening === undefined) {
+      opening = openTranslator(refinement);
+      this.translators.set(key, opening);
+    }
+    const opened = await opening;
+    if ("missing" in opened) return { kind: "missing", missing: opened.missing };
+    const inquiry = this.inquiry(refinement, settings, signal);
+    const { translator } = opened;
+    return {
+      kind: "settled",
+      settled: await validateOpenBlock(refinement, translator, block, await hostTools(), inquiry),
+    };
+  }
+
+  private inquiry({ name }: Refinement, settings: Settings, signal: AbortSignal | undefined): Inquiry {
     const solvers = this.solversFor(settings);
     const { seed, timeoutMs, memoryMb, date } = settings;
-    const inquiry = { name: refinement.name, seed, timeoutMs, memoryMb, date, signal, solver: () => solvers.get() };
-    const validation = new BlockValidation(refinement, block, translation, await hostTools(), inquiry);
-    return { kind: "settled", settled: await validation.settle() };
+    return { name, seed, timeoutMs, memoryMb, date, signal, solver: () => solvers.get() };
   }
 
   private solversFor({ solver, smt2Dir }: Settings): Solvers {
@@ -163,7 +226,8 @@ function unsupported(obligation: string, method: Settled["method"], what: string
 /** The decoder library is loaded where host code is to be read. */
 async function hostTools(): Promise<HostTools> {
   const { decodeX86, disassembleX86 } = await import("../assembly/x86/index.js");
-  return { decode: decodeX86, disassemble: disassembleX86 };
+  const decode: HostTools["decode"] = (...bytes) => during("decoding", () => decodeX86(...bytes));
+  return { decode, disassemble: disassembleX86 };
 }
 
 /** How a refinement whose host is no machine definition is checked. */
@@ -178,6 +242,7 @@ async function explored(
   settings: Settings,
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
+  onFound: OnFound | undefined,
 ): Promise<Reply> {
   if (refinement.form !== "machine") return unsupported("commute/*", "explore", onlyBy(refinement));
   const settled = await exploreRefinement(refinement, {
@@ -186,6 +251,7 @@ async function explored(
     date: settings.date,
     signal,
     onProgress: onProgress === undefined ? undefined : (done, waiting) => onProgress(done, done + waiting),
+    onFound,
   });
   return { kind: "settled", settled };
 }
@@ -196,9 +262,12 @@ async function tested(
   settings: Settings,
   signal: AbortSignal | undefined,
   onProgress: OnProgress | undefined,
+  onFound: OnFound | undefined,
 ): Promise<Reply> {
   const { cases, seed, date, testers } = settings;
-  const options = { cases, seed, date, signal, onProgress };
+  const onResult = ({ name, verdict }: TesterResult): void =>
+    onFound?.({ obligation: name, method: "test", verdict, more: [], ms: performance.now() - began });
+  const options = { cases, seed, date, signal, onProgress, onResult };
   const began = performance.now();
   if (refinement.form === "machine") {
     if (testers.machine === undefined) return unsupported("commute/*", "test", "no tester is installed");
@@ -207,7 +276,16 @@ async function tested(
       return unsupported("commute/*", "test", `${testers.machine} has no tester`);
     return gathered(await module.testRefinement(refinement, options), performance.now() - began);
   }
-  if (refinement.form === "translator") return unsupported("commute/*", "test", onlyBy(refinement));
+  if (refinement.form === "translator") {
+    if (testers.translator === undefined)
+      return unsupported("commute/*", "test", "no tester for translators is installed");
+    const module: TranslatorTesterModule = await import(testers.translator);
+    if (module.testTranslator === undefined)
+      return unsupported("commute/*", "test", `${testers.translator} has no tester`);
+    const results = await module.testTranslator(refinement, options);
+    if ("missing" in results) return { kind: "missing", missing: results.missing };
+    return gathered(results, performance.now() - began);
+  }
   if (testers.emulator === undefined) return unsupported("commute/*", "test", "no tester for emulators is installed");
   const module: EmulatorTesterModule = await import(testers.emulator);
   if (module.testEmulator === undefined) return unsupported("commute/*", "test", `${testers.emulator} has no tester`);

@@ -16,6 +16,7 @@ export interface ExplorationOptions {
   readonly date: string;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((states: number, waiting: number) => void) | undefined;
+  readonly onFound: ((settled: Settled) => void) | undefined;
 }
 
 /** The obligations that exploration judges, not split by guest transition; `inverse` is not about reachable states. */
@@ -45,6 +46,15 @@ export async function exploreRefinement(
         aftermath: options.aftermath,
         signal: options.signal,
         ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+        onTrail: (trail) => {
+          const verdict: Verdict = {
+            verdict: "refuted",
+            by: "states",
+            counterexample: counterexample(refinement, trail, options.date),
+          };
+          const obligation = familyOf(trail.violation.obligation);
+          options.onFound?.({ obligation, method: "explore", verdict, more: [], ms: performance.now() - began });
+        },
       }),
     );
   }

@@ -44,10 +44,14 @@ export interface CampaignOptions {
   readonly date: string;
 }
 
-/** URLs of compiled modules: `machine` exports `testRefinement`, `emulator` exports `testEmulator` (tester.ts). */
+/**
+ * URLs of compiled modules: `machine` exports `testRefinement`, `emulator` exports `testEmulator`, `translator` exports `testTranslator`
+ * (tester.ts).
+ */
 export interface Testers {
   readonly machine: string | undefined;
   readonly emulator: string | undefined;
+  readonly translator: string | undefined;
 }
 
 export function defaultOptions(): CampaignOptions {
@@ -68,21 +72,37 @@ export function defaultOptions(): CampaignOptions {
     signal: undefined,
     cacheDir: undefined,
     named: false,
-    testers: { machine: undefined, emulator: undefined },
+    testers: { machine: undefined, emulator: undefined, translator: undefined },
     load: undefined,
     crew: undefined,
     date: new Date().toISOString().slice(0, 10),
   };
 }
 
-/** `*` stands for any characters, `/` included; `{a,b}` for one of several. */
+/** `*` stands for any characters, `/` included; `{a,b}` for one of several, which may be globs themselves. */
 export function matches(glob: string, name: string): boolean {
-  const pattern = glob
-    .replace(/[.+?^$()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replace(/\{([^{}]*)\}/g, (_, list: string) => `(?:${list.replaceAll(",", "|")})`)
-    .replace(/[{}](?!\?)/g, "\\$&");
-  return new RegExp(`^${pattern}$`).test(name);
+  const braces = pairs(glob);
+  let depth = 0;
+  const pattern = [...glob].map((c, i) => {
+    if (c === "*") return ".*";
+    if (c === "," && depth > 0) return "|";
+    if (!braces.has(i)) return c.replace(/[.+?^$()|[\]\\{}]/, "\\$&");
+    depth += c === "{" ? 1 : -1;
+    return c === "{" ? "(?:" : ")";
+  });
+  return new RegExp(`^${pattern.join("")}$`).test(name);
+}
+
+/** Where the braces are that have a partner; the others stand for themselves. */
+function pairs(glob: string): ReadonlySet<number> {
+  const open: number[] = [];
+  const found = new Set<number>();
+  [...glob].forEach((c, i) => {
+    if (c === "{") open.push(i);
+    const partner = c === "}" ? open.pop() : undefined;
+    if (partner !== undefined) found.add(partner).add(i);
+  });
+  return found;
 }
 
 export function selected(only: readonly string[] | undefined, name: string): boolean {

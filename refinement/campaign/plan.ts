@@ -3,8 +3,9 @@
  */
 import { readFile } from "node:fs/promises";
 import { obligations } from "../diagram.js";
-import { unreachable } from "../errors.js";
-import type { Refinement } from "../refinement.js";
+import { EnvironmentFailure, unreachable } from "../errors.js";
+import type { Refinement, TranslatorRefinement } from "../refinement.js";
+import { hasEngine } from "../translation/open.js";
 import { size } from "../terms/variables.js";
 import type { Method } from "../verdict.js";
 import { digest } from "./cache.js";
@@ -13,6 +14,7 @@ import type { Reply, Task } from "./executor.js";
 import { explorable } from "./exploration.js";
 import { checkerIdentity } from "./identity.js";
 import { type CampaignOptions, selected } from "./options.js";
+import type { Spent } from "./spent.js";
 import type { EmulatorTesterModule } from "./tester.js";
 
 export interface Planned {
@@ -24,12 +26,14 @@ export interface Planned {
   /** A guess, to begin with what is cheap. */
   readonly cost: number;
   readonly keys: Keys | undefined;
+  /** What it took to know of the task. */
+  readonly spent?: Spent;
   /** What is known without carrying it out. */
   readonly answer?: Exclude<Reply, { readonly kind: "failed" }>;
 }
 
-/** A task before it is known where its answer lies; `content`: what else that depends on. */
-export type Draft = Omit<Planned, "keys"> & { readonly content?: string };
+/** A task before it is known where its answer lies; `content`: what else that depends on, or null where that cannot be told. */
+export type Draft = Omit<Planned, "keys"> & { readonly content?: string | null };
 
 /** Where an answer lies in the cache: one that holds always, with this solver, with this solver, seed and number of cases. */
 export interface Keys {
@@ -49,7 +53,10 @@ const EMULATOR_COST = 1e7;
 export async function plan(refinement: Refinement, options: CampaignOptions): Promise<readonly Planned[]> {
   const keys = await keysOf(refinement, options);
   const drafts = await draftsOf(refinement, options);
-  return drafts.map(({ content, ...t }) => ({ ...t, keys: keys(t.method, content ?? t.about) }));
+  return drafts.map(({ content, ...t }) => ({
+    ...t,
+    keys: content === null ? undefined : keys(t.method, content ?? t.about),
+  }));
 }
 
 async function draftsOf(refinement: Refinement, options: CampaignOptions): Promise<readonly Draft[]> {
@@ -59,7 +66,7 @@ async function draftsOf(refinement: Refinement, options: CampaignOptions): Promi
     case "emulator":
       return emulatorTasks(refinement, options);
     case "translator":
-      return blockTasks(refinement, options);
+      return [...(await blockTasks(refinement, options)), ...(await translatorTests(refinement, options))];
     default:
       return unreachable(refinement);
   }
@@ -94,6 +101,24 @@ function machineTasks(refinement: Extract<Refinement, { form: "machine" }>, opti
   return tasks;
 }
 
+/** Where nobody says how to check it, a translator is tested too if it has a runtime; with a fault planted, if programs show that. */
+async function translatorTests(
+  refinement: TranslatorRefinement,
+  { modes, only, testers, cases, blocksFrom }: CampaignOptions,
+): Promise<Draft[]> {
+  const { fault } = refinement;
+  const wanted = modes?.includes("test") ?? (testers.translator !== undefined && blocksFrom === undefined);
+  const shown = refinement.faults.find((f) => f.name === fault)?.programs.length ?? 0;
+  if (!wanted || !selectsTests(only, shown > 0 ? [...TRANSLATED, `lockstep/${fault}`] : TRANSLATED)) return [];
+  if (
+    modes === undefined &&
+    (fault === undefined ? !(await hasEngine(refinement)) : shown === 0 && cases === undefined)
+  )
+    return [];
+  const cost = fault === undefined ? TEST_COST : FAULT_TEST_COST;
+  return [{ refinement, task: { kind: "test" }, method: "test", about: "*", cost }];
+}
+
 function emulatorTasks(refinement: Refinement, { modes, only }: CampaignOptions): Draft[] {
   const method = modes === undefined || modes.includes("test") ? "test" : modes[0];
   switch (method) {
@@ -115,8 +140,11 @@ function emulatorTasks(refinement: Refinement, { modes, only }: CampaignOptions)
 /** Tests judge families: they run where a whole family was selected. */
 const FAMILIES = ["initial", "inverse", "invariant/*", "commute/*", "progress/*", "materialize/*"];
 
-function selectsTests(only: readonly string[] | undefined): boolean {
-  return FAMILIES.some((family) => selected(only, family));
+/** Of a translator. */
+const TRANSLATED = ["commute/*", "materialize/*", "lockstep/*"];
+
+function selectsTests(only: readonly string[] | undefined, families: readonly string[] = FAMILIES): boolean {
+  return families.some((family) => selected(only, family));
 }
 
 /** Everything that an answer depends on: the checker, both machines, the refinement's own file and fault, the obligation. */
@@ -150,5 +178,11 @@ async function emulatorIdentity(
 ): Promise<string | undefined> {
   if (options.testers.emulator === undefined) return undefined;
   const module: EmulatorTesterModule = await import(options.testers.emulator);
-  return module.emulatorIdentity?.(refinement);
+  try {
+    return await module.emulatorIdentity?.(refinement);
+  } catch (error) {
+    // It cannot be asked what it is: the test will say why.
+    if (error instanceof EnvironmentFailure) return undefined;
+    throw error;
+  }
 }

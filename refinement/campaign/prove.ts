@@ -4,15 +4,16 @@
 import type { Counterexample } from "../counterexample.js";
 import { type Goal, goalTerm, type Obligation, type Part } from "../diagram.js";
 import { refuteByRandom } from "../solver/random.js";
-import { and, not, or } from "../terms/build.js";
+import { not } from "../terms/build.js";
 import type { Term } from "../terms/term.js";
 import type { Substitution } from "../terms/substitute.js";
 import type { Value } from "../terms/value.js";
-import { candidates, everyChoice, instantiate } from "./choices.js";
+import { candidates, instantiate, someChoice } from "./choices.js";
 import type { Confirmation } from "./confirm.js";
 import { ask, type Proving } from "./context.js";
 import type { Budget } from "../terms/assume.js";
 import { QUICK, rewriting, THOROUGH } from "./rewriting.js";
+import { during, waiting } from "./spent.js";
 
 export type PartOutcome =
   | { readonly kind: "proved"; readonly by: string }
@@ -39,16 +40,15 @@ export async function provePart(
 
   const tried = candidates(part).map((chosen) => instantiate(part.goals, chosen));
   if (tried.some((goals) => closed(part, goals))) return { kind: "proved", by: "rewrite" };
+  const some = someChoice(part);
+  if (some !== undefined && rewriting(part.hypotheses, some).proved) return { kind: "proved", by: "rewrite" };
   let undecided: PartOutcome | undefined;
   for (const goals of tried.slice(0, SOLVED_CANDIDATES)) {
     const outcome = await attempt(goals.map(goalTerm));
     if (outcome.kind === "proved" || outcome.kind === "refuted") return outcome;
     if (outcome.kind === "unknown") undecided ??= outcome;
   }
-  const all = everyChoice(part);
-  if (all !== undefined) {
-    return final(await attempt([or(...all.map((chosen) => and(...instantiate(part.goals, chosen).map(goalTerm))))]));
-  }
+  if (some !== undefined) return final(await attempt([some]));
   const reason =
     "no candidate for what the guest leaves open works for all states; give one in steps: `with choice = …`";
   return undecided ?? { kind: "unknown", by: "choices", reason };
@@ -117,7 +117,8 @@ class Attempt {
   }
 
   private async randomly(goal: Term): Promise<Outcome | undefined> {
-    const model = refuteByRandom(this.part.hypotheses, goal, { seed: this.context.seed, tries: RANDOM_TRIES });
+    const options = { seed: this.context.seed, tries: RANDOM_TRIES };
+    const model = during("trying", () => refuteByRandom(this.part.hypotheses, goal, options));
     return model === undefined ? undefined : this.judge(model, "random");
   }
 
@@ -134,7 +135,8 @@ class Attempt {
   }
 
   private async judge(model: ReadonlyMap<string, Value>, by: string): Promise<Outcome | undefined> {
-    return this.outcome(await this.context.confirm(this.obligation, this.part, model, by), by);
+    const { context, obligation, part } = this;
+    return this.outcome(await waiting("trying", () => context.confirm(obligation, part, model, by)), by);
   }
 
   private outcome(confirmation: Confirmation, by: string): Outcome | undefined {

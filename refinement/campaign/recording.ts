@@ -13,6 +13,7 @@ import { Evaluator } from "../terms/evaluate.js";
 import { ALL_ACCESSIBLE, FileValue, MemoryValue, type Value } from "../terms/value.js";
 import type { Access } from "../terms/term.js";
 import type { Case } from "./case.js";
+import { during } from "./spent.js";
 import { mix, Random } from "./random.js";
 
 /** Host steps in all, and in a run before another is begun. */
@@ -60,6 +61,10 @@ export class Recording {
   private record(): void {
     if (this.recorded) return;
     this.recorded = true;
+    during("trying", () => this.runs());
+  }
+
+  private runs(): void {
     let steps = 0;
     while (steps < MOST_STEPS && this.names.some((name) => !this.instances.has(name))) {
       const start = this.start();

@@ -6,6 +6,7 @@ import type { Missing } from "../emulator.js";
 import { unreachable } from "../errors.js";
 import type { Method, Summary, Verdict, VerdictName } from "../verdict.js";
 import { summarize } from "../verdict.js";
+import type { Spent } from "./spent.js";
 
 export interface ObligationReport {
   readonly name: string;
@@ -20,8 +21,10 @@ export interface ObligationReport {
   readonly cached?: true;
   /** Of `unknown`, `unsupported` and `vacuous`: why. */
   readonly reason?: string;
-  /** Of a test: what was executed, and what never. */
+  /** Of a test: what was executed, and what never. Of a proof for open operands: which. */
   readonly coverage?: string;
+  /** Of a proof for open operands: in how many ways the translator goes about it. */
+  readonly paths?: number;
   /** Where the counterexample was saved. */
   readonly counterexample?: string;
 }
@@ -37,6 +40,8 @@ export interface RefinementReport {
   readonly skipped?: readonly Missing[];
   readonly obligations: readonly ObligationReport[];
   readonly assumptions: readonly string[];
+  /** Milliseconds of all threads together, by phase; what came from the cache took none. */
+  readonly spent?: Spent;
 }
 
 export interface Report {
@@ -65,14 +70,16 @@ export interface Settled {
   /** Further counterexamples of other causes. */
   readonly more: readonly Counterexample[];
   readonly ms: number;
-  /** Of a test: what was executed, and what never. */
+  /** Of a test: what was executed, and what never. Of a proof for open operands: which. */
   readonly coverage?: string;
+  /** Of a proof for open operands: in how many ways the translator goes about it. */
+  readonly paths?: number;
 }
 
 export function obligationReport(settled: Settled, cached: boolean): ObligationReport {
-  const { obligation, method, verdict, ms, coverage } = settled;
+  const { obligation, method, verdict, ms, coverage, paths } = settled;
   const common = { name: obligation, verdict: verdict.verdict, method };
-  const covers = coverage === undefined ? {} : { coverage };
+  const covers = { ...(coverage === undefined ? {} : { coverage }), ...(paths === undefined ? {} : { paths }) };
   const rest = { ms: Math.round(ms), ...(cached ? { cached: true as const } : {}), ...covers };
   switch (verdict.verdict) {
     case "proved":

@@ -22,6 +22,7 @@ import type { Value } from "../terms/value.js";
 import { size } from "../terms/variables.js";
 import { ask, type Context } from "./context.js";
 import { THOROUGH, rewriting } from "./rewriting.js";
+import { during } from "./spent.js";
 
 /** What was found under some hypotheses. */
 interface Swept {
@@ -225,7 +226,8 @@ class Sweep implements Swept {
     const recorded = recording.witnesses(this.whole.name).map(({ state }) => evaluator(state));
     const found = recorded.filter((state) => state.holds(and(...hypotheses))).slice(0, STATES / 2);
     for (let i = 0; found.length < STATES && i < STATES; i++) {
-      const model = witnessByRandom(hypotheses, { seed: seed + i, tries: RANDOM_TRIES });
+      const options = { seed: seed + i, tries: RANDOM_TRIES };
+      const model = during("trying", () => witnessByRandom(hypotheses, options));
       if (model !== undefined) found.push(evaluator(model));
     }
     return found;
@@ -236,7 +238,8 @@ class Sweep implements Swept {
     hypotheses: readonly Term[],
     lemma: Term,
   ): Promise<"proved" | "unknown" | ReadonlyMap<string, Value>> {
-    const refuted = refuteByRandom(hypotheses, lemma, { seed: this.context.seed, tries: RANDOM_TRIES });
+    const options = { seed: this.context.seed, tries: RANDOM_TRIES };
+    const refuted = during("trying", () => refuteByRandom(hypotheses, lemma, options));
     if (refuted !== undefined) return refuted;
     const result = rewriting(hypotheses, lemma, THOROUGH);
     if (result.proved) return "proved";

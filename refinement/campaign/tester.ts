@@ -2,7 +2,7 @@
  * What the campaign expects of the testers that it is given (properties/): it must not import them.
  */
 import type { Missing } from "../emulator.js";
-import type { EmulatorRefinement, MachineRefinement } from "../refinement.js";
+import type { EmulatorRefinement, MachineRefinement, TranslatorRefinement } from "../refinement.js";
 import type { Verdict } from "../verdict.js";
 
 export interface TesterOptions {
@@ -11,6 +11,8 @@ export interface TesterOptions {
   readonly date: string;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((done: number, total: number) => void) | undefined;
+  /** Told of every result that is certain as soon as it is: what is kept of a test that is cut off. */
+  readonly onResult: ((result: TesterResult) => void) | undefined;
 }
 
 export interface TesterResult {
@@ -32,6 +34,16 @@ export type EmulatorTester = (
   refinement: EmulatorRefinement,
   options: EmulatorTesterOptions,
 ) => Promise<readonly TesterResult[] | { readonly missing: readonly Missing[] }>;
+
+/** Of a translator: random blocks, `commute/…` and `materialize/…`, and where it has a runtime programs, `lockstep/…`. */
+export type TranslatorTester = (
+  refinement: TranslatorRefinement,
+  options: TesterOptions,
+) => Promise<readonly TesterResult[] | { readonly missing: readonly Missing[] }>;
+
+export interface TranslatorTesterModule {
+  readonly testTranslator?: TranslatorTester;
+}
 
 export interface MachineTesterModule {
   readonly testRefinement?: MachineTester;

@@ -7,6 +7,7 @@ import { witnessByRandom } from "../solver/random.js";
 import { FALSE } from "../terms/build.js";
 import { ask, type Inquiry } from "./context.js";
 import { rewriting } from "./rewriting.js";
+import { during } from "./spent.js";
 
 export type Vacuity =
   | { readonly kind: "possible" }
@@ -28,8 +29,9 @@ export async function vacuity(
 ): Promise<Vacuity> {
   if (parts.length === 0) return { kind: "impossible", by: "rewrite" };
   for (const part of parts) {
-    if (witnessByRandom(part.hypotheses, { seed: context.seed, tries: RANDOM_TRIES }) !== undefined)
-      return { kind: "possible" };
+    const options = { seed: context.seed, tries: RANDOM_TRIES };
+    const witness = during("trying", () => witnessByRandom(part.hypotheses, options));
+    if (witness !== undefined) return { kind: "possible" };
   }
   let undecided: Vacuity | undefined;
   let by = "rewrite";

@@ -4,7 +4,12 @@ import { Executor, type Reply, type Request } from "./executor.js";
 
 const executor = new Executor();
 
-/** `port` is told of progress as `[done, total]`; it closes when this thread ends. */
+/** `port` is told of progress as `[done, total]`, and of what is found on the way; it closes when this thread ends. */
 export default function work({ request, port }: { request: Request; port: MessagePort }): Promise<Reply> {
-  return executor.run(request, undefined, (done, total) => port.postMessage([done, total]));
+  return executor.run(
+    request,
+    undefined,
+    (done, total) => port.postMessage([done, total]),
+    (settled) => port.postMessage(settled),
+  );
 }

@@ -2,7 +2,7 @@
 import { InternalDefect, UserError } from "../errors.js";
 import type { SymbolicState } from "../execute/symbolic.js";
 import type { StateVariable } from "../machine.js";
-import type { TranslatorRefinement } from "../refinement.js";
+import type { TranslatorRefinement, View } from "../refinement.js";
 import { boolToBits, constant, lambda, select, store } from "../terms/build.js";
 import type { Term } from "../terms/term.js";
 import { type HostState, type Layout, RegionReader, Unplaced } from "./regions.js";
@@ -16,8 +16,13 @@ export interface Abstracted {
   readonly programCounter: Term | undefined;
 }
 
-export function abstracted(refinement: TranslatorRefinement, layout: Layout, c: HostState): Abstracted {
-  const { guest, host, abstraction } = refinement;
+export function abstracted(
+  refinement: TranslatorRefinement,
+  layout: Layout,
+  c: HostState,
+  { abstraction }: View,
+): Abstracted {
+  const { guest, host } = refinement;
   const reader = new RegionReader(layout, host.variables, c);
   const read = (v: StateVariable, term: Term): Term => {
     try {

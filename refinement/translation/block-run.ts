@@ -3,27 +3,27 @@ import { accessTerms } from "./access-terms.js";
 import type { Difference } from "../counterexample.js";
 import { InternalDefect } from "../errors.js";
 import type { Violation } from "../execute/commute.js";
-import { environment } from "../execute/concrete.js";
-import { execute } from "../execute/decoded.js";
-import { differences } from "../execute/difference.js";
+import { apply, environment } from "../execute/concrete.js";
+import { differences, variableOf } from "../execute/difference.js";
 import type { State } from "../execute/state.js";
 import type { Machine } from "../machine.js";
-import type { GuestRegion, TranslatorRefinement } from "../refinement.js";
+import type { GuestRegion, TranslatorRefinement, View } from "../refinement.js";
 import { constant } from "../terms/build.js";
 import { Evaluator, hashedApply } from "../terms/evaluate.js";
 import type { Access } from "../terms/term.js";
 import { FileValue, MemoryValue } from "../terms/value.js";
 import type { Exit, FaultEntry, Point, Translation } from "../translation.js";
 import { guestVariables } from "./abstraction.js";
-import type { Code, HostInstruction } from "./code.js";
-import type { GuestCode } from "./guest.js";
+import type { Code, HostStep } from "./code.js";
+import { contains, type GuestBytes } from "./guest.js";
 import { GuestRun } from "./guest-run.js";
 import { hex } from "./regions.js";
-import { covers, type Start } from "./start.js";
+import { covers, isSeen, type Start, viewOf } from "./start.js";
 
 export type BlockJudgement =
   | { readonly kind: "outside"; readonly because: string }
-  | { readonly kind: "run"; readonly violations: readonly Violation[] };
+  /** `faulted`: it ended in an access of the host's that faults, not where it leaves. */
+  | { readonly kind: "run"; readonly violations: readonly Violation[]; readonly faulted: boolean };
 
 const MOST_HOST_STEPS = 20_000;
 /** So far around a region nothing else lies. */
@@ -52,7 +52,7 @@ export interface Parts {
   readonly name: string;
   readonly translation: Translation;
   readonly code: Code;
-  readonly guestCode: GuestCode;
+  readonly guestCode: GuestBytes;
   readonly exits: ReadonlyMap<bigint, Exit>;
   readonly points: ReadonlyMap<bigint, Point>;
   readonly guestRegion: GuestRegion | undefined;
@@ -72,7 +72,7 @@ export class Run {
   private readonly counter: string;
   /** The states that the host and the guest begin in. */
   private readonly hostStart: State;
-  private readonly guestStart: State;
+  readonly guestStart: State;
   private trespassed = false;
   private choices = 0;
 
@@ -98,10 +98,12 @@ export class Run {
     this.counter = set.programCounter;
     this.hostStart = this.beginning();
     const counter = of.refinement.guest.instructionSet?.programCounter ?? "pc";
-    this.guestStart = this.abstract(this.hostStart).set(counter, start.pc);
+    this.guestStart = this.abstract(this.hostStart, viewOf(of.refinement, start.view)).set(counter, start.pc);
   }
 
   go(): BlockJudgement {
+    if (this.broken(this.hostStart, viewOf(this.of.refinement, this.start.view)).length > 0)
+      return { kind: "outside", because: "the invariant does not hold where the run begins" };
     const guest = new GuestRun(this.of.guestCode, this.guestStart, this.choice);
     const judgement = this.run(guest);
     this.open = guest.used;
@@ -111,7 +113,11 @@ export class Run {
 
   private run(guest: GuestRun): BlockJudgement {
     const seen: Violation[] = [];
-    const ends = (last: readonly Violation[]): BlockJudgement => ({ kind: "run", violations: [...seen, ...last] });
+    const ends = (last: readonly Violation[], faulted = false): BlockJudgement => ({
+      kind: "run",
+      violations: [...seen, ...last],
+      faulted,
+    });
     let state = this.hostStart;
     let from = this.start.address;
     for (let steps = 0; steps < MOST_HOST_STEPS; steps++) {
@@ -125,14 +131,17 @@ export class Run {
       }
       const fetched = this.of.code.at(address);
       if (fetched.kind === "unsupported") return { kind: "outside", because: fetched.what };
+      // What a helper does is to be blamed on the instruction that calls it.
+      const place = this.of.code.contains(address) ? address : from;
       if (fetched.kind === "outside") return ends(this.astray(from, `leaves its code for ${hex(address)}`));
       if (fetched.kind === "undecodable") return ends(this.astray(address, "executes what is no instruction"));
       const accesses = this.accesses(fetched, state);
-      if (typeof accesses === "string") return ends(this.astray(address, accesses));
+      if (typeof accesses === "string") return ends(this.astray(place, accesses));
       const next = this.step(fetched, this.withCode(state, accesses));
-      if (numberIn(next, "trap") !== 0n) return ends(this.trapped(state, next, fetched, accesses, guest));
+      if (numberIn(next, "trap") !== 0n)
+        return ends(this.trapped(state, next, { ...fetched, address: place }, accesses, guest), true);
       state = next;
-      from = address;
+      from = place;
     }
     return { kind: "outside", because: "the host does not come to an end" };
   }
@@ -154,16 +163,30 @@ export class Run {
   private hostMay(access: Access, address: bigint): boolean {
     const own = this.own.find(({ lo, hi }) => address >= lo && address < hi);
     if (own !== undefined) return access !== "store" || (own.name !== "code" && own.name !== "data");
-    return address < this.of.refinement.limit && this.memoryIn(this.before).permissions(access, address);
+    return address < this.of.refinement.limit && this.granted(access, address);
   }
 
-  private step(of: HostInstruction, state: State): State {
-    const choices = new Map<string, bigint>();
-    for (const c of of.form.choices) {
-      const width = c.type.kind === "bits" ? c.type.width : 1;
-      choices.set(c.name, BigInt.asUintN(width, this.whimsical()));
+  /** What the state says of the guest's memory, as far as its region has it so. */
+  private granted(access: Access, address: bigint): boolean {
+    const { permissions } = this.memoryIn(this.before);
+    const readable = access === "load" && this.of.guestRegion?.writeOnly === false && permissions("store", address);
+    return readable || permissions(access, address);
+  }
+
+  private step(of: HostStep, state: State): State {
+    const inputs = new Map([...of.numbers].map(([number, value]) => [number.name, value.value]));
+    for (const { term } of of.choices) {
+      const width = term.sort.kind === "bits" ? term.sort.width : 1;
+      inputs.set(term.name, BigInt.asUintN(width, this.whimsical()));
     }
-    return execute(this.of.refinement.host, of.form, of.instruction, state, choices);
+    const at = new Evaluator({
+      variable(v) {
+        const value = state.get(v.name) ?? inputs.get(v.name);
+        if (value === undefined) throw new InternalDefect(`no value is given for \`${v.name}\``);
+        return value;
+      },
+    });
+    return apply(this.of.refinement.host, of.effect, state, at);
   }
 
   /** Where an access is to the code itself, memory has to hold it; elsewhere that would only cost time. */
@@ -187,11 +210,9 @@ export class Run {
   }
 
   /** What the instruction accesses in this state; or in words why that is in no region. */
-  private accesses(of: HostInstruction, state: State): readonly ConcreteAccess[] | string {
-    const values = of.form.values(of.instruction);
-    const inputs = new Map(of.form.parameters.map((p, i) => [p.term, values[i] ?? 0n]));
-    const at = new Evaluator({ variable: (v) => state.get(v.name) ?? inputs.get(v) ?? 0n });
-    const list = accessTerms(of.form.effect).map(({ access, address, bytes }) => ({
+  private accesses(of: HostStep, state: State): readonly ConcreteAccess[] | string {
+    const at = new Evaluator({ variable: (v) => state.get(v.name) ?? of.numbers.get(v)?.value ?? 0n });
+    const list = accessTerms(of.effect).map(({ access, address, bytes }) => ({
       access,
       address: at.number(address),
       bytes,
@@ -215,7 +236,7 @@ export class Run {
   // ---- the guest
 
   /** α of a host state, but for the program counter. */
-  private abstract(state: State): Map<string, bigint | FileValue | MemoryValue> {
+  private abstract(state: State, view: View): Map<string, bigint | FileValue | MemoryValue> {
     const { refinement } = this.of;
     const at = new Evaluator(environment(state));
     const result = new Map<string, bigint | FileValue | MemoryValue>();
@@ -225,7 +246,7 @@ export class Run {
         result.set(v.name, this.guestView(this.memoryIn(state)));
         continue;
       }
-      const term = refinement.abstraction.get(v.name);
+      const term = view.abstraction.get(v.name);
       if (term === undefined) throw new InternalDefect(`the abstraction says nothing of ${v.name}`);
       let value = at.value(term);
       if (value instanceof FileValue) for (const [i, fixed] of v.fixed) value = value.set(BigInt(i), fixed);
@@ -242,7 +263,7 @@ export class Run {
         this.trespassed = true;
         return true;
       }
-      return host < this.of.refinement.limit && this.memoryIn(this.before).permissions(access, host);
+      return host < this.of.refinement.limit && this.granted(access, host);
     };
     if (at === 0n) return memory.withPermissions(permissions);
     return MemoryValue.empty(memory.addressWidth, permissions, (a) => memory.readByte(a + at));
@@ -259,12 +280,14 @@ export class Run {
       if (exit.interrupt) return steps === 0;
       if (exit.trap !== undefined) return pc === raising;
       const arrived = pc === told && (current === undefined || last === current);
-      return steps > 0 && (arrived || !this.of.guestCode.contains(pc));
+      return steps > 0 && (arrived || !contains(this.of.guestCode.block, pc));
     });
     if (met === undefined) return this.missed(obligation, guest, exit.guest);
+    const view = viewOf(this.of.refinement, exit.view);
     const differs = [
-      ...this.compare(state, met.state, exit.guest),
-      ...this.preserved(state, this.of.refinement.preserve),
+      ...this.compare(state, met.state, exit.guest, view),
+      ...this.broken(state, view),
+      ...this.preserved(state, this.of.refinement.preserve, viewOf(this.of.refinement, undefined)),
     ];
     if (exit.trap !== undefined) {
       const raised = this.trapOf(guest.trapOf(met));
@@ -281,9 +304,11 @@ export class Run {
     if (met === undefined) return this.missed(obligation, guest, point.guest);
     const { regions, preserve } = this.of.refinement;
     const bases = regions.flatMap((r) => (r.kind === "based" ? [r.base] : []));
+    const view = viewOf(this.of.refinement, point.view);
     const differs = [
-      ...this.compare(state, met.state, point.guest),
-      ...(point.cut ? this.preserved(state, [...new Set([...preserve, ...bases])]) : []),
+      ...this.compare(state, met.state, point.guest, view),
+      ...this.broken(state, view),
+      ...(point.cut ? this.preserved(state, [...new Set([...preserve, ...bases])], view) : []),
     ];
     return this.violate(obligation, differs);
   }
@@ -291,7 +316,7 @@ export class Run {
   private trapped(
     state: State,
     after: State,
-    of: HostInstruction,
+    of: HostStep,
     accesses: readonly ConcreteAccess[],
     guest: GuestRun,
   ): readonly Violation[] {
@@ -301,7 +326,7 @@ export class Run {
       const inOwn = this.own.some(({ lo, hi }) => address >= lo && address < hi);
       return !inOwn && !this.accessibleTo(access, address, bytes);
     });
-    if (!denied) return this.astray(of.address, `${of.instruction.mnemonic} raises ${trap}`);
+    if (!denied) return this.astray(of.address, `${of.name} raises ${trap}`);
     const obligation = `materialize/${this.of.name}/+${this.offset(of.address)}`;
     const entry = this.mapped(of.address);
     if (entry === undefined) {
@@ -309,7 +334,7 @@ export class Run {
     }
     const met = guest.find(({ pc }) => pc === entry.guest);
     if (met === undefined) return this.missed(obligation, guest, entry.guest);
-    const differs = this.compare(state, met.state, entry.guest);
+    const differs = this.compare(state, met.state, entry.guest, viewOf(refinement, entry.view));
     const faulted = guest.trapOf(met);
     const raised = this.trapOf(faulted);
     const faults = refinement.guest.variables.flatMap((v) => [v.faults.load, v.faults.store]);
@@ -333,10 +358,10 @@ export class Run {
     return true;
   }
 
-  private compare(state: State, guest: State, pc: bigint | undefined): Difference[] {
+  private compare(state: State, guest: State, pc: bigint | undefined, view: View): Difference[] {
     const { refinement } = this.of;
     const counter = refinement.guest.instructionSet?.programCounter ?? "pc";
-    const host = this.abstract(state);
+    const host = this.abstract(state, view);
     host.set(counter, pc ?? this.toldCounter(state) ?? 0n);
     const seen = new Map(guest);
     for (const v of refinement.guest.variables) {
@@ -344,7 +369,9 @@ export class Run {
       const memory = guest.get(v.name);
       if (memory instanceof MemoryValue) host.set(v.name, this.hostBytes(memory, v.name, state));
     }
-    return differences(refinement.guest, seen, host);
+    return differences(refinement.guest, seen, host).filter(
+      ({ variable }) => variable === counter || isSeen(view, variable) || isSeen(view, variableOf(variable)),
+    );
   }
 
   /** The guest's program counter by α, where that gives it. */
@@ -370,11 +397,24 @@ export class Run {
     return result;
   }
 
-  private preserved(state: State, names: readonly string[]): Difference[] {
+  /** `view`: where the state finds what registers held at the entry. */
+  private preserved(state: State, names: readonly string[], view: View): Difference[] {
+    const begun = viewOf(this.of.refinement, this.start.view);
     return names.flatMap((name) => {
-      const [was, is] = [numberIn(this.before, name), numberIn(state, name)];
+      const [was, is] = [this.entryValue(this.hostStart, name, begun), this.entryValue(state, name, view)];
       return was === is ? [] : [{ variable: name, guest: hex(was), host: hex(is) }];
     });
+  }
+
+  private entryValue(state: State, name: string, view: View): bigint {
+    const at = view.entry.get(name);
+    return at === undefined ? numberIn(state, name) : new Evaluator(environment(state)).number(at);
+  }
+
+  private broken(state: State, { invariant }: View): Difference[] {
+    return new Evaluator(environment(state)).holds(invariant)
+      ? []
+      : [{ variable: "invariant", guest: "true", host: "false" }];
   }
 
   /** The guest does not come to where the host says that it is. */

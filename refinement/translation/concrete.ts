@@ -5,12 +5,14 @@
 import { InternalDefect } from "../errors.js";
 import type { Decode } from "../execute/decoded.js";
 import type { State } from "../execute/state.js";
-import type { GuestRegion, TranslatorRefinement } from "../refinement.js";
+import type { GuestRegion, TranslatorRefinement, View } from "../refinement.js";
+import { environment } from "../execute/concrete.js";
+import { Evaluator } from "../terms/evaluate.js";
 import type { Exit, Point, Translation, TranslationRequest } from "../translation.js";
 import { type BlockJudgement, GUARD, type Own, type Parts, Run, type Whim } from "./block-run.js";
 import { Code } from "./code.js";
-import { GuestCode } from "./guest.js";
-import { type Start, startsOf } from "./start.js";
+import { GuestBytes } from "./guest.js";
+import { type Start, startsOf, viewOf } from "./start.js";
 import { loopHeads } from "./well-formed.js";
 
 /** Bits of what the guest leaves open in one run, all values of which are tried. */
@@ -23,7 +25,7 @@ export class ConcreteBlock {
   private readonly name: string;
   private readonly translation: Translation;
   private readonly code: Code;
-  private readonly guestCode: GuestCode;
+  private readonly guestCode: GuestBytes;
   private readonly exits: ReadonlyMap<bigint, Exit>;
   private readonly points: ReadonlyMap<bigint, Point>;
   private readonly guestRegion: GuestRegion | undefined;
@@ -38,8 +40,8 @@ export class ConcreteBlock {
     this.refinement = refinement;
     this.name = name;
     this.translation = translation;
-    this.code = new Code(refinement.host, translation.host, decode);
-    this.guestCode = new GuestCode(refinement.guest, block);
+    this.code = new Code(refinement, translation, decode);
+    this.guestCode = new GuestBytes(refinement.guest, block);
     const heads = loopHeads(this.code);
     this.exits = new Map(translation.exits.map((e) => [e.host, e]));
     this.points = new Map(translation.points.map((p) => [p.host, { ...p, cut: p.cut || heads.has(p.host) }]));
@@ -53,12 +55,20 @@ export class ConcreteBlock {
     return this.guestCode.leavesOpen;
   }
 
+  /** The guest's state that a host state at the entry stands for; or why it cannot be one. */
+  guestStart(before: State): State | string {
+    const [entry] = this.starts;
+    if (entry === undefined) return "there is no entry";
+    const own = this.ownAddresses(before, viewOf(this.refinement, entry.view));
+    return typeof own === "string" ? own : new Run(this.parts(), before, entry, 0, own, undefined, 0n).guestStart;
+  }
+
   /**
    * Runs from `start` in the host state `before`; every place where host and guest are held against each other is judged, or those of
    * one obligation.
    */
   judge(before: State, start: Start, whim: Whim, obligation?: string): BlockJudgement {
-    const own = this.ownAddresses(before);
+    const own = this.ownAddresses(before, viewOf(this.refinement, start.view));
     if (typeof own === "string") return { kind: "outside", because: own };
     const run = (open: bigint): Run => new Run(this.parts(), before, start, whim, own, obligation, open);
     const first = run(0n);
@@ -66,7 +76,7 @@ export class ConcreteBlock {
     if (judgement.kind === "outside" || judgement.violations.length === 0 || first.open === 0) return judgement;
     // Where the guest's definition leaves something open, some choice of it must suit; a few bits can be tried.
     if (first.open > MOST_OPEN)
-      return { kind: "run", violations: judgement.violations.map((v) => ({ ...v, certain: false })) };
+      return { ...judgement, violations: judgement.violations.map((v) => ({ ...v, certain: false })) };
     for (let open = 1n; open < 1n << BigInt(first.open); open++) {
       const other = run(open).go();
       if (other.kind === "outside" || other.violations.length === 0) return other;
@@ -80,12 +90,13 @@ export class ConcreteBlock {
   }
 
   /** The addresses of the host's own regions, code and data; or why they cannot lie so. */
-  private ownAddresses(state: State): readonly Own[] | string {
+  private ownAddresses(state: State, view: View): readonly Own[] | string {
     const { regions, limit } = this.refinement;
     const own: Own[] = [];
     for (const r of regions) {
       if (r.kind !== "based") continue;
-      const base = state.get(r.base);
+      const found = view.entry.get(r.base);
+      const base = found === undefined ? state.get(r.base) : new Evaluator(environment(state)).number(found);
       if (typeof base !== "bigint") throw new InternalDefect(`the state has no ${r.base}`);
       if (base < r.below || base > limit - r.size) return `the region ${r.name} lies beyond the limit`;
       own.push({ lo: base - r.below, hi: base + r.size, name: r.name });

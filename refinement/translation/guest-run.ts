@@ -3,7 +3,7 @@ import { InternalDefect } from "../errors.js";
 import { apply, widthOf } from "../execute/concrete.js";
 import type { State } from "../execute/state.js";
 import { Evaluator } from "../terms/evaluate.js";
-import type { GuestCode } from "./guest.js";
+import { contains, type GuestBytes } from "./guest.js";
 
 export interface GuestState {
   readonly pc: bigint;
@@ -23,13 +23,13 @@ export class GuestRun {
   /** Bits of `open` that have been used. */
   used = 0;
   private readonly open: bigint;
-  private readonly code: GuestCode;
+  private readonly code: GuestBytes;
   private readonly counter: string;
   private readonly states: GuestState[] = [];
   private ended = false;
 
   /** `open`: what the definition leaves open, one choice after another, the first lowest. */
-  constructor(code: GuestCode, start: State, open: bigint) {
+  constructor(code: GuestBytes, start: State, open: bigint) {
     this.code = code;
     this.open = open;
     this.counter = code.machine.instructionSet?.programCounter ?? "pc";
@@ -62,7 +62,7 @@ export class GuestRun {
     const pc = state.get(this.counter);
     if (typeof pc !== "bigint") throw new InternalDefect(`the guest's state has no ${this.counter}`);
     this.states.push({ pc, state, steps: this.states.length, last: this.states.at(-1)?.pc });
-    if (!this.code.contains(pc) || this.states.length > MOST_STEPS) this.ended = true;
+    if (!contains(this.code.block, pc) || this.states.length > MOST_STEPS) this.ended = true;
   }
 
   private choose(width: number): bigint {
@@ -74,11 +74,19 @@ export class GuestRun {
   private step(): void {
     const before = this.states.at(-1);
     if (before === undefined) throw new InternalDefect("a run has a beginning");
-    const { effect, choices } = this.code.at(before.pc);
-    const inputs = new Map(choices.map((c) => [c.term.name, this.choose(widthOf(c))]));
+    const { effect, choices } = this.code.at(Number(before.pc - this.code.block.pc));
+    // What is not looked at is not left open: an instruction may trap before it comes to its choices.
+    const inputs = new Map<string, bigint>();
+    const chosen = (name: string): bigint | undefined => {
+      const choice = choices.find((c) => c.term.name === name);
+      if (choice === undefined) return undefined;
+      const value = inputs.get(name) ?? this.choose(widthOf(choice));
+      inputs.set(name, value);
+      return value;
+    };
     const at = new Evaluator({
       variable(v) {
-        const value = before.state.get(v.name) ?? inputs.get(v.name);
+        const value = before.state.get(v.name) ?? chosen(v.name);
         if (value === undefined) throw new InternalDefect(`no value is given for \`${v.name}\``);
         return value;
       },

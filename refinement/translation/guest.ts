@@ -1,22 +1,22 @@
 /**
- * Symbolic execution of a block of the guest's code: the bytes are constant, so each instruction is known, and only registers and
- * memory are not. Every state that the guest can pass through is a node of a tree, built as far as it is asked for.
+ * Symbolic execution of a block of the guest's code: which instructions it has is known, and registers and memory are not, nor need the
+ * numbers in the code be, nor its address. Every state that the guest can pass through is a node of a tree, built as far as it is asked
+ * for.
  */
 import { decode } from "../assembly/decode.js";
 import { lengthOfWord, widthOfLength, wordFrom } from "../assembly/words.js";
 import { InternalDefect, UserError } from "../errors.js";
 import { reader, type Reader, type SymbolicState, termOf } from "../execute/symbolic.js";
-import type { Effect, InstructionSet, Machine, Parameter } from "../machine.js";
+import type { Effect, Field, Instruction, InstructionSet, Machine, Parameter } from "../machine.js";
 import { and, constant, not, TRUE, variable } from "../terms/build.js";
+import { constantDifference } from "../terms/linear.js";
 import { Substitution } from "../terms/substitute.js";
 import type { Term } from "../terms/term.js";
-import type { TranslationRequest } from "../translation.js";
+import type { OpenInstruction, TranslationRequest } from "../translation.js";
 
 /** One instruction of a block: what it does, its numbers put in. */
 export interface GuestInstruction {
   readonly name: string;
-  readonly address: bigint;
-  readonly bytes: Uint8Array;
   readonly effect: Effect;
   readonly choices: readonly Parameter[];
 }
@@ -32,9 +32,9 @@ export interface GuestRaise {
 export interface GuestNode {
   readonly steps: number;
   /** Address of the last of them. */
-  readonly last: bigint | undefined;
+  readonly last: Term | undefined;
   readonly state: SymbolicState;
-  /** A constant, or in the last state of a block whatever the last instruction says. */
+  /** So far from the block's beginning, or in the last state of a block whatever the last instruction says. */
   readonly programCounter: Term;
   /** What the definition left open on the way here. */
   readonly choices: readonly Term[];
@@ -50,32 +50,53 @@ export interface GuestStep {
   readonly next: readonly { readonly condition: Term; readonly node: GuestNode }[];
 }
 
-export class GuestCode {
+/** The code of a block, by the distance from its beginning. */
+export interface GuestCode {
   readonly machine: Machine;
+  /** Where it stands. */
+  readonly start: Term;
+  /** Bytes. */
+  readonly length: number;
+  at(offset: number): GuestInstruction;
+}
+
+/** How far behind the beginning of the code an address in it is; undefined where it is not known to be in it. */
+export function offsetIn({ start, length }: GuestCode, address: Term): number | undefined {
+  const distance = constantDifference(address, start);
+  return distance !== undefined && distance < BigInt(length) ? Number(distance) : undefined;
+}
+
+/** Whether the address is in the block. */
+export function contains({ pc, code }: TranslationRequest, address: bigint): boolean {
+  return address >= pc && address < pc + BigInt(code.length);
+}
+
+/** Code whose bytes are known. */
+export class GuestBytes implements GuestCode {
+  readonly machine: Machine;
+  readonly start: Term;
   readonly block: TranslationRequest;
   private readonly set: InstructionSet;
-  private readonly known = new Map<bigint, GuestInstruction>();
+  private readonly known = new Map<number, GuestInstruction>();
 
   /** Throws a `UserError` for a machine whose instructions no bit pattern gives. */
   constructor(machine: Machine, block: TranslationRequest) {
-    if (machine.instructionSet === undefined)
-      throw new UserError(`the guest ${machine.name} has no encodings: a translator's guest is an instruction set`);
+    const set = encodedSet(machine);
     this.machine = machine;
-    this.set = machine.instructionSet;
+    this.set = set;
     this.block = block;
+    this.start = constant(counterWidth(machine, set), block.pc);
   }
 
-  /** Whether an instruction of the block begins at this address. */
-  contains(address: bigint): boolean {
-    const { pc, code } = this.block;
-    return address >= pc && address < pc + BigInt(code.length);
+  get length(): number {
+    return this.block.code.length;
   }
 
-  at(address: bigint): GuestInstruction {
-    let instruction = this.known.get(address);
+  at(offset: number): GuestInstruction {
+    let instruction = this.known.get(offset);
     if (instruction === undefined) {
-      instruction = this.read(address);
-      this.known.set(address, instruction);
+      instruction = this.read(offset);
+      this.known.set(offset, instruction);
     }
     return instruction;
   }
@@ -85,22 +106,16 @@ export class GuestCode {
     return [...this.known.values()].some((i) => i.choices.length > 0);
   }
 
-  private read(address: bigint): GuestInstruction {
+  private read(offset: number): GuestInstruction {
     const { machine, set } = this;
     const { pc, code } = this.block;
-    const start = Number(address - pc);
-    const { word, size } = wordAt(set, code, start);
-    if (start + size > code.length)
-      throw new UserError(`the block's code ends inside the instruction at 0x${address.toString(16)}`);
-    const bytes = code.slice(start, start + size);
+    const { word, size } = wordAt(set, code, offset);
+    if (offset + size > code.length)
+      throw new UserError(`the block's code ends inside the instruction at 0x${(pc + BigInt(offset)).toString(16)}`);
     const found = decode(machine, word);
     if (found !== undefined) {
       const { instruction, fields } = found;
-      const numbers = new Map(
-        instruction.encoding.fields.map((f) => [f.term, constant(f.width, fields.get(f.name) ?? 0n)]),
-      );
-      const { name, choices } = instruction;
-      return { name, address, bytes, effect: specialized(instruction.effect, numbers), choices };
+      return guestInstruction(instruction, (f) => constant(f.width, fields.get(f.name) ?? 0n));
     }
     const illegal = machine.transitions.find((t) => t.name === "illegal");
     if (illegal === undefined)
@@ -108,8 +123,56 @@ export class GuestCode {
         `the word 0x${word.toString(16)} is no instruction of ${machine.name}, which has no trap for it`,
       );
     const numbers = new Map([[set.word, constant(set.wordWidth, word)]]);
-    return { name: "illegal", address, bytes, effect: specialized(illegal.effect, numbers), choices: illegal.choices };
+    return { name: "illegal", effect: specialized(illegal.effect, numbers), choices: illegal.choices };
   }
+}
+
+/** Code some of whose numbers are open. */
+export class OpenGuestCode implements GuestCode {
+  readonly machine: Machine;
+  readonly start: Term;
+  readonly length: number;
+  private readonly known = new Map<number, GuestInstruction>();
+
+  constructor(machine: Machine, start: Term, instructions: readonly OpenInstruction[]) {
+    this.machine = machine;
+    this.start = start;
+    let at = 0;
+    for (const { instruction, fields } of instructions) {
+      this.known.set(
+        at,
+        guestInstruction(instruction, (f) => fields.get(f.name) ?? constant(f.width, 0n)),
+      );
+      at += instruction.encoding.length;
+    }
+    this.length = at;
+  }
+
+  at(offset: number): GuestInstruction {
+    const instruction = this.known.get(offset);
+    if (instruction === undefined) throw new InternalDefect(`no instruction begins at ${offset}`);
+    return instruction;
+  }
+}
+
+function guestInstruction(
+  { name, encoding, effect, choices }: Instruction,
+  value: (f: Field) => Term,
+): GuestInstruction {
+  const numbers = new Map(encoding.fields.map((f) => [f.term, value(f)]));
+  return { name, effect: specialized(effect, numbers), choices };
+}
+
+function encodedSet(machine: Machine): InstructionSet {
+  if (machine.instructionSet === undefined)
+    throw new UserError(`the guest ${machine.name} has no encodings: a translator's guest is an instruction set`);
+  return machine.instructionSet;
+}
+
+function counterWidth(machine: Machine, { programCounter }: InstructionSet): number {
+  const counter = machine.variables.find((v) => v.name === programCounter);
+  if (counter?.sort.kind !== "bits") throw new InternalDefect("a program counter is bits");
+  return counter.sort.width;
 }
 
 /** The word that stands in some bytes, and how many of them it takes; bytes behind the last are zero. */
@@ -142,16 +205,11 @@ export class GuestExecution {
   private readonly programCounter: string;
   private readonly steps = new Map<GuestNode, GuestStep>();
 
-  /** From `address` in `state`, whose program counter is not looked at. */
-  constructor(code: GuestCode, address: bigint, state: SymbolicState) {
+  /** From `programCounter` in `state`, whose own is not looked at. */
+  constructor(code: GuestCode, programCounter: Term, state: SymbolicState) {
     this.code = code;
     this.machine = code.machine;
-    const set = this.machine.instructionSet;
-    if (set === undefined) throw new InternalDefect(`${this.machine.name} has no encodings`);
-    this.programCounter = set.programCounter;
-    const before = termOf(anyProgramCounter(this.machine, this.programCounter), this.programCounter);
-    if (before.sort.kind !== "bits") throw new InternalDefect("a program counter is bits");
-    const programCounter = constant(before.sort.width, address);
+    this.programCounter = encodedSet(code.machine).programCounter;
     this.start = {
       steps: 0,
       last: undefined,
@@ -163,11 +221,11 @@ export class GuestExecution {
 
   /** What the guest does in this node; undefined where it has left the block. */
   step(node: GuestNode): GuestStep | undefined {
-    const { programCounter } = node;
-    if (programCounter.op !== "const" || !this.code.contains(programCounter.value)) return undefined;
+    const offset = offsetIn(this.code, node.programCounter);
+    if (offset === undefined) return undefined;
     let step = this.steps.get(node);
     if (step === undefined) {
-      step = this.execute(node, this.code.at(programCounter.value));
+      step = this.execute(node, this.code.at(offset));
       this.steps.set(node, step);
     }
     return step;
@@ -187,7 +245,7 @@ export class GuestExecution {
     for (const [name, term] of instruction.effect.assigns) state.set(name, read(term));
     const after: Omit<GuestNode, "programCounter"> = {
       steps: node.steps + 1,
-      last: instruction.address,
+      last: node.programCounter,
       state,
       choices: [...node.choices, ...choices.values()],
     };
@@ -198,10 +256,6 @@ export class GuestExecution {
     }));
     return { instruction, choices: [...choices.values()], raises, next };
   }
-}
-
-function anyProgramCounter(machine: Machine, name: string): SymbolicState {
-  return new Map(machine.variables.filter((v) => v.name === name).map((v) => [v.name, v.term]));
 }
 
 /** The values that a choice between values has, and when. */

@@ -6,9 +6,10 @@ import type { Machine } from "../machine.js";
 import type { TranslatorRefinement } from "../refinement.js";
 import { and, constant, FALSE, implies, not, TRUE, ule, variable } from "../terms/build.js";
 import { Assumptions } from "../terms/assume.js";
+import type { Substitution } from "../terms/substitute.js";
 import type { Term } from "../terms/term.js";
 import type { Exit, Point, Translation } from "../translation.js";
-import type { Code, HostInstruction } from "./code.js";
+import type { Code, HostStep } from "./code.js";
 import { neverIn } from "./interval.js";
 import { hex, type HostAccess, type HostState, type Layout, RegionReader, Unplaced } from "./regions.js";
 
@@ -23,9 +24,9 @@ export interface HostEvent {
 }
 
 export type HostOutcome =
-  | { readonly kind: "exit"; readonly exit: Exit }
+  | { readonly kind: "exit"; readonly exit: Exit<Term> }
   /** The path goes on behind it, unless it is the beginning of a loop. */
-  | { readonly kind: "point"; readonly point: Point }
+  | { readonly kind: "point"; readonly point: Point<Term> }
   /** The access that faults is to the guest's memory. */
   | {
       readonly kind: "fault";
@@ -60,10 +61,10 @@ export class HostExecution {
   readonly layout: Layout;
   private readonly machine: Machine;
   private readonly code: Code;
-  private readonly exits: ReadonlyMap<bigint, Exit>;
-  private readonly points: ReadonlyMap<bigint, Point>;
-  private readonly calls: ReadonlyMap<bigint, string>;
+  private readonly exits: ReadonlyMap<bigint, Exit<Term>>;
+  private readonly points: ReadonlyMap<bigint, Point<Term>>;
   private readonly programCounter: string;
+  private readonly equal: Substitution;
   private readonly bounds: HostBounds;
   private executed = 0;
   private fresh = 0;
@@ -72,7 +73,8 @@ export class HostExecution {
     refinement: TranslatorRefinement,
     layout: Layout,
     code: Code,
-    translation: Translation,
+    translation: Translation<Term>,
+    equal: Substitution,
     bounds: HostBounds = DEFAULT_BOUNDS,
   ) {
     const { host } = refinement;
@@ -82,8 +84,8 @@ export class HostExecution {
     this.code = code;
     this.exits = new Map(translation.exits.map((e) => [e.host, e]));
     this.points = new Map(translation.points.map((p) => [p.host, p]));
-    this.calls = new Map(translation.calls.map((c) => [c.address, c.name]));
     this.programCounter = host.decoded.programCounter;
+    this.equal = equal;
     this.bounds = bounds;
   }
 
@@ -121,15 +123,12 @@ export class HostExecution {
       events.push(eventOf(path, { kind: "point", point }));
       if (point.cut) return [];
     }
-    const helper = this.calls.get(address);
-    if (helper !== undefined) {
-      events.push(eventFrom(path, { kind: "unsupported", what: `it calls \`${helper}\`, whose meaning is not given` }));
-      return [];
-    }
     const fetched = this.code.at(address);
+    // What becomes of leaving the code is to be blamed on the instruction that leads out of it.
+    const here = this.code.contains(address) ? path : { ...path, address: path.from };
     switch (fetched.kind) {
       case "outside":
-        events.push(eventFrom(path, { kind: "astray", why: `leaves its code for ${hex(address)}, which is no exit` }));
+        events.push(eventOf(here, { kind: "astray", why: `leaves its code for ${hex(address)}, which is no exit` }));
         return [];
       case "undecodable":
         events.push(
@@ -137,24 +136,25 @@ export class HostExecution {
         );
         return [];
       case "unsupported":
-        events.push(eventOf(path, { kind: "unsupported", what: `host code: ${fetched.what}` }));
+        events.push(eventOf(here, { kind: "unsupported", what: `host code: ${fetched.what}` }));
         return [];
       case "instruction":
+      case "helper":
         break;
     }
     this.executed++;
     try {
-      return this.execute(path, fetched, events);
+      return this.execute(here, fetched, events);
     } catch (error) {
       if (!(error instanceof Unplaced)) throw error;
-      const why = `the instruction at ${hex(address)} ${error.message}`;
-      events.push(eventOf(path, error.certain ? { kind: "astray", why } : { kind: "unknown", why }));
+      const why = `the instruction at ${hex(here.address)} ${error.message}`;
+      events.push(eventOf(here, error.certain ? { kind: "astray", why } : { kind: "unknown", why }));
       return [];
     }
   }
 
-  private execute(path: Path, of: HostInstruction, events: HostEvent[]): readonly Path[] {
-    const { effect, choices } = of.form;
+  private execute(path: Path, of: HostStep, events: HostEvent[]): readonly Path[] {
+    const { effect, choices } = of;
     const accesses: HostAccess[] = [];
     const given = new Map(of.numbers);
     for (const c of choices) given.set(c.term, variable(`host.${this.fresh++}.${c.name}`, c.term.sort));
@@ -178,13 +178,16 @@ export class HostExecution {
     const memories = memory === undefined ? path.state.memories : reader.readMemory(memory);
     const scalars = new Map(path.state.scalars);
     for (const [name, term] of effect.assigns)
-      if (name !== this.layout.memory.name) scalars.set(name, reader.read(term));
+      if (name !== this.layout.memory.name) scalars.set(name, this.equal.apply(reader.read(term)));
 
+    for (const access of accesses) assume(assumptions.simplify(this.layout.readable(access)));
     for (const raise of raises) {
-      const condition = assumptions.simplify(this.possible(raise.condition, accesses));
+      const possible = this.possible(raise.condition, accesses);
+      const condition = assumptions.simplify(possible);
       if (condition === FALSE) continue;
       const there = { ...path, hypotheses: [...hypotheses, condition], assumptions: assumptions.with(condition) };
-      if (!there.assumptions.contradictory) events.push(eventOf(there, this.faultOf(of, raise, condition, accesses)));
+      if (!there.assumptions.contradictory)
+        events.push(eventOf(there, this.faultOf(path, of, raise, possible, accesses)));
       assume(not(condition));
       if (assumptions.contradictory) return [];
     }
@@ -222,8 +225,10 @@ export class HostExecution {
     return possible;
   }
 
+  /** `condition`: as it was read, since what is simplified may write the address in another way than the access does. */
   private faultOf(
-    of: HostInstruction,
+    { address }: Path,
+    of: HostStep,
     raise: { readonly trap: string; readonly arguments: readonly Term[] },
     condition: Term,
     accesses: readonly HostAccess[],
@@ -235,7 +240,7 @@ export class HostExecution {
     });
     return isAccess
       ? { kind: "fault", trap: raise.trap, arguments: raise.arguments, accesses: guest }
-      : { kind: "astray", why: `${of.instruction.mnemonic} at ${hex(of.address)} raises ${raise.trap}` };
+      : { kind: "astray", why: `${of.name} at ${hex(address)} raises ${raise.trap}` };
   }
 
   /** The paths to the places where the program counter can be. */
@@ -268,11 +273,6 @@ export class HostExecution {
 function eventOf(path: Path, what: HostOutcome): HostEvent {
   const { address, hypotheses, assumptions, state } = path;
   return { what, address, hypotheses, assumptions, state };
-}
-
-/** What is to be blamed on the instruction that led here. */
-function eventFrom(path: Path, what: HostOutcome): HostEvent {
-  return eventOf({ ...path, address: path.from }, what);
 }
 
 /** The state in which the host enters at `address`: every variable stands for itself. */

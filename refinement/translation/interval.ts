@@ -1,5 +1,6 @@
 /** What follows for a condition from the range of one address: enough for "no address in here faults". */
 import type { Term } from "../terms/term.js";
+import { neg } from "../terms/build.js";
 import { constantDifference } from "../terms/linear.js";
 
 /** lo ≤ address ≤ hi, unsigned, without wrapping. */
@@ -55,10 +56,12 @@ function spanOf(t: Term, range: AddressRange): { readonly lo: bigint; readonly h
     return span === undefined ? undefined : { lo: span.lo >> BigInt(t.lo), hi: span.hi >> BigInt(t.lo) };
   }
   if (t.sort !== address.sort || t.sort.kind !== "bits") return undefined;
-  const distance = constantDifference(t, address);
-  if (distance === undefined) return undefined;
   const space = 1n << BigInt(t.sort.width);
-  const [from, to] = [lo + distance, hi + distance];
-  if (from / space !== to / space) return undefined;
-  return { lo: from % space, hi: to % space };
+  const within = (from: bigint, to: bigint): { readonly lo: bigint; readonly hi: bigint } | undefined =>
+    from / space === to / space ? { lo: from % space, hi: to % space } : undefined;
+  const distance = constantDifference(t, address);
+  if (distance !== undefined) return within(lo + distance, hi + distance);
+  // A comparison may be written with both sides negated: t is some number less the address.
+  const sum = constantDifference(t, neg(address));
+  return sum === undefined ? undefined : within(sum + space - hi, sum + space - lo);
 }

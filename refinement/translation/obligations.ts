@@ -6,29 +6,35 @@
  *   commute/BLOCK/host+N      the host neither faults by itself nor goes astray at offset N
  *   materialize/BLOCK/+N      where the access at offset N faults, so does the guest's instruction that the fault map names, on the
  *                             same address, and α gives the state before that instruction
+ *   …/never                   (of any of the first three and the last) that it cannot come to this: what is known instead, where no
+ *                             state leads there
  */
 import { InternalDefect, unreachable, UserError } from "../errors.js";
-import type { Choice, Goal, Obligation, Part } from "../diagram.js";
+import { type Choice, type Goal, goalTerm, type Obligation, type Part } from "../diagram.js";
 import type { Decode } from "../execute/decoded.js";
 import { termOf } from "../execute/symbolic.js";
-import type { TranslatorRefinement } from "../refinement.js";
-import { and, constant, FALSE, ite, load, not, or, select, sub, TRUE, variable } from "../terms/build.js";
+import type { StateVariable } from "../machine.js";
+import type { TranslatorRefinement, View } from "../refinement.js";
+import { and, constant, FALSE, implies, ite, load, not, or, select, sub, TRUE, variable } from "../terms/build.js";
 import type { Assumptions } from "../terms/assume.js";
 import { bits } from "../terms/sort.js";
 import type { Term } from "../terms/term.js";
+import { Substitution } from "../terms/substitute.js";
 import { freeVariables } from "../terms/variables.js";
 import type { Exit, FaultEntry, Point, Translation, TranslationRequest } from "../translation.js";
 import { type Abstracted, abstracted, guestState, guestVariables } from "./abstraction.js";
 import { Code } from "./code.js";
-import { covers, type Start, startsOf } from "./start.js";
-import { GuestCode, GuestExecution, type GuestNode, type GuestRaise } from "./guest.js";
+import { GuestBytes, type GuestCode, GuestExecution, type GuestNode, type GuestRaise } from "./guest.js";
+import { atEntry, covers, isSeen, type Start, startsOf, viewOf } from "./start.js";
 import { entryState, type HostBounds, type HostEvent, HostExecution } from "./host.js";
-import { type HostAccess, Layout } from "./regions.js";
+import { type HostAccess, Layout, RegionReader } from "./regions.js";
 import { loopHeads } from "./well-formed.js";
 
-/** A part, and where its host state stands. */
+/** A part, and the host address where its state stands. */
 export interface BlockPart extends Part {
-  readonly start: Start;
+  readonly start: bigint;
+  /** Holds with the hypotheses; rewriting is better off without it where it is not needed. */
+  readonly further: readonly Term[];
 }
 
 export interface BlockObligation extends Obligation {
@@ -45,6 +51,22 @@ interface Found {
 
 /** Guest instructions from one point on, in one run; more is `unknown`. */
 const MOST_STEPS = 2000;
+/** Ways that the guest's runs are followed where it does not come to what the host says: in a loop they would double each time round. */
+const MOST_WAYS = 8;
+
+/** A block and its translation, as they are held against each other. */
+export interface Pair {
+  readonly name: string;
+  readonly guest: GuestCode;
+  readonly translation: Translation<Term>;
+  /** The translation's host code. */
+  readonly code: Code;
+  /** What is known of the numbers that are open; and what is known further, but is a hindrance where it is not needed. */
+  readonly given: readonly Term[];
+  readonly further: readonly Term[];
+  /** Puts numbers in the place of terms that are known to equal them. */
+  readonly equal: Substitution;
+}
 
 export function blockObligations(
   refinement: TranslatorRefinement,
@@ -54,7 +76,48 @@ export function blockObligations(
   decode: Decode,
   bounds?: HostBounds,
 ): readonly BlockObligation[] {
-  return new Validation(refinement, name, block, translation, decode, bounds).obligations();
+  const guest = new GuestBytes(refinement.guest, block);
+  const code = new Code(refinement, translation, decode);
+  return pairObligations(
+    refinement,
+    {
+      name,
+      guest,
+      translation: inTerms(translation, guest),
+      code,
+      given: [],
+      further: [],
+      equal: new Substitution(new Map()),
+    },
+    bounds,
+  );
+}
+
+export function pairObligations(
+  refinement: TranslatorRefinement,
+  pair: Pair,
+  bounds?: HostBounds,
+): readonly BlockObligation[] {
+  return new Validation(refinement, pair, bounds).obligations();
+}
+
+/** The guest's addresses as terms. */
+function inTerms(translation: Translation, { start }: GuestCode): Translation<Term> {
+  const term = (address: bigint): Term => constant(start.sort.kind === "bits" ? start.sort.width : 0, address);
+  return {
+    ...translation,
+    points: translation.points.map((p) => ({ ...p, guest: term(p.guest) })),
+    faults: translation.faults.map((f) => ({ ...f, guest: term(f.guest) })),
+    exits: translation.exits.map((e) => ({ ...e, guest: e.guest === undefined ? undefined : term(e.guest) })),
+  };
+}
+
+/** What of an event has to hold where the guest has come to a meeting. */
+interface Claim {
+  readonly meeting: Meeting;
+  readonly goals: readonly Goal[];
+  /** What the guest's definition has left open there. */
+  readonly open: readonly Term[];
 }
 
 /** What of an event holds in which part of the guest's runs. */
@@ -66,40 +129,45 @@ interface Meeting {
   readonly kind: "at" | "trapped" | "left" | "lost";
 }
 
+/** From one place to the next. */
+interface Segment {
+  readonly start: Start<Term>;
+  readonly layout: Layout;
+  readonly guest: GuestExecution;
+  /** What registers held at the entry, by name, over the host's state at the start. */
+  readonly atEntry: ReadonlyMap<string, Term>;
+}
+
 class Validation {
   private readonly refinement: TranslatorRefinement;
   private readonly name: string;
-  private readonly block: TranslationRequest;
-  private readonly translation: Translation;
-  private readonly layout: Layout;
+  private readonly guest: GuestCode;
+  private readonly given: readonly Term[];
+  private readonly further: readonly Term[];
+  private readonly equal: Substitution;
+  private readonly translation: Translation<Term>;
   private readonly code: Code;
-  private readonly host: HostExecution;
+  private readonly bounds: HostBounds | undefined;
   private readonly found = new Map<string, Found>();
 
-  constructor(
-    refinement: TranslatorRefinement,
-    name: string,
-    block: TranslationRequest,
-    translation: Translation,
-    decode: Decode,
-    bounds: HostBounds | undefined,
-  ) {
+  constructor(refinement: TranslatorRefinement, pair: Pair, bounds: HostBounds | undefined) {
+    const { translation } = pair;
     this.refinement = refinement;
-    this.name = name;
-    this.block = block;
-    const { host } = translation;
-    this.code = new Code(refinement.host, host, decode);
+    this.name = pair.name;
+    this.guest = pair.guest;
+    this.given = pair.given;
+    this.further = pair.further;
+    this.code = pair.code;
     const heads = loopHeads(this.code);
     const points = translation.points.map((p) => ({ ...p, cut: p.cut || heads.has(p.host) }));
     this.translation = { ...translation, points };
-    const data = [{ address: host.address, bytes: host.code }, ...host.data];
-    this.layout = new Layout(refinement.host, refinement.regions, refinement.limit, data);
-    this.host = new HostExecution(refinement, this.layout, this.code, this.translation, bounds);
+    this.equal = pair.equal;
+    this.bounds = bounds;
   }
 
   obligations(): readonly BlockObligation[] {
     const { entry, points } = this.translation;
-    for (const start of startsOf(entry, this.block.pc, points)) this.segment(start);
+    for (const start of startsOf(entry, this.guest.start, points)) this.segment(start);
     return [...this.found].map(([name, { parts, unsupported, unknown }]) => ({
       name,
       kind: name.startsWith("materialize/") ? "materialize" : "commute",
@@ -111,28 +179,48 @@ class Validation {
   }
 
   /** From one place where α holds to the next. */
-  private segment(start: Start): void {
-    const { refinement, layout } = this;
+  private segment(start: Start<Term>): void {
+    const { refinement } = this;
+    const { host } = this.translation;
+    const view = viewOf(refinement, start.view);
+    const data = [{ address: host.address, bytes: host.code }, ...host.data];
+    const layout = new Layout(refinement.host, refinement.regions, refinement.limit, data, view);
     const state = entryState(refinement.host, layout, start.address);
-    const a = abstracted(refinement, layout, state);
-    const code = new GuestCode(refinement.guest, this.block);
-    const guest = new GuestExecution(code, start.pc, guestState(refinement, a));
-    for (const event of this.host.run(start.address, state, [])) this.judge(event, guest, start);
+    const reader = new RegionReader(layout, refinement.host.variables, state);
+    const a = abstracted(refinement, layout, state, view);
+    const segment: Segment = {
+      start,
+      layout,
+      guest: new GuestExecution(this.guest, start.pc, guestState(refinement, a)),
+      atEntry: new Map(this.kept().map((v) => [v.name, reader.read(atEntry(view, v))])),
+    };
+    const invariant = reader.read(view.invariant);
+    const execution = new HostExecution(refinement, layout, this.code, this.translation, this.equal, this.bounds);
+    const given = invariant === TRUE ? this.given : [...this.given, invariant];
+    for (const event of execution.run(start.address, state, given)) this.judge(event, segment);
   }
 
-  private judge(event: HostEvent, guest: GuestExecution, start: Start): void {
+  /** The registers whose value at the entry matters: those that are preserved, and the bases of regions. */
+  private kept(): readonly StateVariable[] {
+    const { preserve, regions, host } = this.refinement;
+    const names = new Set([...preserve, ...regions.flatMap((r) => (r.kind === "based" ? [r.base] : []))]);
+    return host.variables.filter((v) => names.has(v.name));
+  }
+
+  private judge(event: HostEvent, segment: Segment): void {
+    const { start } = segment;
     const offset = (event.address - this.translation.host.address).toString(16);
     const { what } = event;
     const commute = `commute/${this.name}`;
     switch (what.kind) {
       case "exit":
-        this.add(`${commute}/exit+${offset}`, start, this.atExit(event, what.exit, guest));
+        this.add(`${commute}/exit+${offset}`, start, this.atExit(event, what.exit, segment));
         break;
       case "point":
-        this.add(`${commute}/point+${offset}`, start, this.atPoint(event, what.point, guest, start.least));
+        this.add(`${commute}/point+${offset}`, start, this.atPoint(event, what.point, segment));
         break;
       case "fault":
-        this.add(`materialize/${this.name}/+${offset}`, start, this.atFault(event, what, guest));
+        this.add(`materialize/${this.name}/+${offset}`, start, this.atFault(event, what, segment));
         break;
       case "astray":
         this.add(`${commute}/host+${offset}`, start, [never(event.hypotheses, "host")]);
@@ -150,7 +238,7 @@ class Validation {
 
   private add(
     name: string,
-    start: Start,
+    { address }: Start<Term>,
     parts: readonly Part[],
     why: { readonly unsupported?: string; readonly unknown?: string } = {},
   ): void {
@@ -159,18 +247,20 @@ class Validation {
       known = { parts: [], unsupported: undefined, unknown: undefined };
       this.found.set(name, known);
     }
-    known.parts.push(...parts.map((p) => ({ ...p, start })));
+    known.parts.push(...parts.map((p) => ({ ...p, start: address, further: this.further })));
     known.unsupported ??= why.unsupported;
     known.unknown ??= why.unknown;
   }
 
   // ---- where the host's states are held against the guest's
 
-  private atExit(event: HostEvent, exit: Exit, guest: GuestExecution): readonly Part[] {
-    const a = this.abstracted(event);
+  private atExit(event: HostEvent, exit: Exit<Term>, segment: Segment): readonly Part[] {
+    const { guest } = segment;
+    const view = viewOf(this.refinement, exit.view);
+    const a = this.abstracted(event, segment, view);
     const told = a.programCounter === undefined ? undefined : event.assumptions.simplify(a.programCounter);
-    // Where α gives a constant, the guest may have come to it without leaving the block.
-    const pc = exit.guest ?? (told?.op === "const" ? told.value : undefined);
+    // Where α gives an address in the block, the guest may have come to it without leaving the block.
+    const pc = exit.guest ?? told;
     // In a loop, the fault map tells which instruction it has come from.
     const current = this.mapped(event.address)?.guest;
     const raising = exit.guest ?? current;
@@ -180,59 +270,67 @@ class Validation {
       const arrived = isAt(node, pc) && (current === undefined || node.last === current);
       return node.steps > 0 && (arrived || guest.step(node) === undefined);
     };
-    const goals = this.preserved(event);
-    return this.meetings(event, guest, wanted).map((meeting) => {
-      if (meeting.kind !== "at") return this.missed(meeting);
-      const same = this.same(a, meeting, exit.guest);
+    const goals = [...this.invariant(event, segment, view), ...this.preserved(event, segment)];
+    const claims = this.meetings(event, guest, wanted).map((meeting) => {
+      if (meeting.kind !== "at") return this.missed(meeting, guest);
+      const same = this.same(a, meeting, exit.guest, view);
       const trap = exit.trap === undefined ? [] : [this.raises(guest, meeting.node, exit.trap)];
-      return part(meeting, [...same, ...goals, ...trap], trap.length === 0 ? [] : guest.step(meeting.node)?.choices);
+      return claim(meeting, [...same, ...goals, ...trap], trap.length === 0 ? [] : guest.step(meeting.node)?.choices);
     });
+    return partsOf(event, claims);
   }
 
-  private atPoint(event: HostEvent, point: Point, guest: GuestExecution, least: number): readonly Part[] {
-    const wanted = (node: GuestNode): boolean => node.steps >= (point.cut ? least : 0) && isAt(node, point.guest);
+  private atPoint(event: HostEvent, point: Point<Term>, segment: Segment): readonly Part[] {
+    const { guest, start } = segment;
+    const view = viewOf(this.refinement, point.view);
+    const wanted = (node: GuestNode): boolean => node.steps >= (point.cut ? start.least : 0) && isAt(node, point.guest);
     // What follows a cut knows only this of the registers.
-    const goals = point.cut ? [...this.preserved(event), ...this.bases(event)] : [];
-    return this.meetings(event, guest, wanted).map((meeting) =>
+    const found = point.cut ? this.entryFound(event, segment, view) : [];
+    const goals = [...this.invariant(event, segment, view), ...found];
+    const claims = this.meetings(event, guest, wanted).map((meeting) =>
       meeting.kind === "at"
-        ? part(meeting, [...this.same(this.abstracted(event), meeting, point.guest), ...goals])
-        : this.missed(meeting),
+        ? claim(meeting, [...this.same(this.abstracted(event, segment, view), meeting, point.guest, view), ...goals])
+        : this.missed(meeting, guest),
     );
+    return partsOf(event, claims);
   }
 
   private atFault(
     event: HostEvent,
     fault: { readonly trap: string; readonly arguments: readonly Term[]; readonly accesses: readonly HostAccess[] },
-    guest: GuestExecution,
+    segment: Segment,
   ): readonly Part[] {
+    const { guest } = segment;
     const entry = this.mapped(event.address);
     if (entry === undefined) return [never(event.hypotheses, "fault map")];
-    return this.meetings(event, guest, (node) => isAt(node, entry.guest)).map((meeting) => {
-      if (meeting.kind !== "at") return this.missed(meeting);
-      const same = this.same(this.abstracted(event), meeting, entry.guest);
+    const view = viewOf(this.refinement, entry.view);
+    const claims = this.meetings(event, guest, (node) => isAt(node, entry.guest)).map((meeting) => {
+      if (meeting.kind !== "at") return this.missed(meeting, guest);
+      const same = this.same(this.abstracted(event, segment, view), meeting, entry.guest, view);
       const goals = [...same, ...this.sameFault(fault, guest, meeting.node)];
-      return part(meeting, goals, guest.step(meeting.node)?.choices);
+      return claim(meeting, goals, guest.step(meeting.node)?.choices);
     });
+    return partsOf(event, claims);
   }
 
-  private mapped(address: bigint): FaultEntry | undefined {
+  private mapped(address: bigint): FaultEntry<Term> | undefined {
     return this.translation.faults.find((f) => covers(f, address));
   }
 
-  /** The guest's runs under the event's hypotheses, each to the first node wanted or to its end. */
+  /**
+   * The guest's runs under the event's hypotheses, each to the first node wanted or to its end. Where none of those that go on from a node
+   * comes to one, it is missed there already: that is one claim, and the shortest.
+   */
   private meetings(event: HostEvent, guest: GuestExecution, wanted: (node: GuestNode) => boolean): readonly Meeting[] {
-    const met: Meeting[] = [];
-    const visit = (node: GuestNode, hypotheses: readonly Term[], assumptions: Assumptions): void => {
-      if (wanted(node)) {
-        met.push({ kind: "at", node, hypotheses, assumptions });
-        return;
-      }
-      const step = node.steps >= MOST_STEPS ? undefined : guest.step(node);
-      if (step === undefined) {
-        met.push({ kind: node.steps >= MOST_STEPS ? "lost" : "left", node, hypotheses, assumptions });
-        return;
-      }
-      let known = [...hypotheses];
+    let ways = 0;
+    const visit = (node: GuestNode, hypotheses: readonly Term[], assumptions: Assumptions): readonly Meeting[] => {
+      const here = { node, hypotheses, assumptions };
+      if (wanted(node)) return [{ kind: "at", ...here }];
+      if (node.steps >= MOST_STEPS || ways >= MOST_WAYS) return [{ kind: "lost", ...here }];
+      const step = guest.step(node);
+      if (step === undefined) return [{ kind: "left", ...here }];
+      const met: Meeting[] = [];
+      let known = hypotheses;
       let under = assumptions;
       for (const raise of step.raises) {
         const condition = under.simplify(raise.condition);
@@ -242,29 +340,41 @@ class Validation {
           met.push({ kind: "trapped", node, hypotheses: [...known, condition], assumptions: there });
         known = [...known, not(condition)];
         under = under.with(not(condition));
-        if (under.contradictory) return;
+        if (under.contradictory) break;
       }
-      for (const next of step.next) {
+      for (const next of under.contradictory ? [] : step.next) {
         const condition = under.simplify(next.condition);
         if (condition === FALSE) continue;
         const there = condition === TRUE ? under : under.with(condition);
-        if (!there.contradictory) visit(next.node, condition === TRUE ? known : [...known, condition], there);
+        if (there.contradictory) continue;
+        if (met.length > 0) ways++;
+        met.push(...visit(next.node, condition === TRUE ? known : [...known, condition], there));
       }
+      const [first] = met;
+      return first === undefined || met.length === 1 || met.some((m) => m.kind === "at")
+        ? met
+        : [{ ...first, hypotheses, assumptions }];
     };
-    visit(guest.start, event.hypotheses, event.assumptions);
-    return met;
+    return visit(guest.start, event.hypotheses, event.assumptions);
   }
 
-  private abstracted(event: HostEvent): Abstracted {
-    return abstracted(this.refinement, this.layout, event.state);
+  private abstracted(event: HostEvent, { layout }: Segment, view: View): Abstracted {
+    return abstracted(this.refinement, layout, event.state, view);
+  }
+
+  private invariant(event: HostEvent, { layout }: Segment, { invariant }: View): readonly Goal[] {
+    if (invariant === TRUE) return [];
+    const host = new RegionReader(layout, this.refinement.host.variables, event.state).read(invariant);
+    return [{ variable: "invariant", host, guest: TRUE }];
   }
 
   /** α of the host's state is the guest's. */
-  private same(host: Abstracted, { node }: Meeting, pc: bigint | undefined): readonly Goal[] {
+  private same(host: Abstracted, { node }: Meeting, pc: Term | undefined, view: View): readonly Goal[] {
     const { refinement } = this;
     const goals: Goal[] = [this.samePlace(host, node, pc)];
     for (const v of guestVariables(refinement)) {
       const after = termOf(node.state, v.name);
+      if (v.sort.kind !== "file" && !isSeen(view, v.name)) continue;
       if (v.sort.kind === "memory") {
         const address = variable(`${v.name}[]`, bits(v.sort.address));
         const memory = host.memories.get(v.name);
@@ -275,7 +385,8 @@ class Validation {
         const { index } = v.sort;
         const elements = host.files.get(v.name) ?? [];
         for (const [i, e] of elements.entries())
-          goals.push({ variable: `${v.name}[${i}]`, host: e, guest: select(after, constant(index, BigInt(i))) });
+          if (isSeen(view, `${v.name}[${i}]`))
+            goals.push({ variable: `${v.name}[${i}]`, host: e, guest: select(after, constant(index, BigInt(i))) });
       } else {
         goals.push({ variable: v.name, host: termIn(host.scalars, v.name), guest: after });
       }
@@ -283,12 +394,11 @@ class Validation {
     return goals;
   }
 
-  private samePlace(host: Abstracted, node: GuestNode, pc: bigint | undefined): Goal {
+  private samePlace(host: Abstracted, node: GuestNode, pc: Term | undefined): Goal {
     const set = this.refinement.guest.instructionSet;
     const name = set?.programCounter ?? "pc";
     const guest = node.programCounter;
-    if (guest.sort.kind !== "bits") throw new InternalDefect("a program counter is bits");
-    if (pc !== undefined) return { variable: name, host: constant(guest.sort.width, pc), guest };
+    if (pc !== undefined) return { variable: name, host: pc, guest };
     if (host.programCounter === undefined)
       throw new UserError(
         `${this.refinement.file}: the translator names an exit without a guest address, and the abstraction gives no \`${name}\` for it`,
@@ -296,19 +406,22 @@ class Validation {
     return { variable: name, host: host.programCounter, guest };
   }
 
-  private preserved(event: HostEvent): readonly Goal[] {
-    return this.refinement.preserve.map((name) => this.unchanged(event, name));
+  private preserved(event: HostEvent, segment: Segment): readonly Goal[] {
+    return this.refinement.preserve.map((variable) => ({
+      variable,
+      host: termIn(event.state.scalars, variable),
+      guest: termIn(segment.atEntry, variable),
+    }));
   }
 
-  private bases(event: HostEvent): readonly Goal[] {
-    const names = this.refinement.regions.flatMap((r) => (r.kind === "based" ? [r.base] : []));
-    return [...new Set(names)].map((name) => this.unchanged(event, name));
-  }
-
-  private unchanged(event: HostEvent, name: string): Goal {
-    const v = this.refinement.host.variables.find((candidate) => candidate.name === name);
-    if (v === undefined) throw new InternalDefect(`the host has no ${name}`);
-    return { variable: name, host: termIn(event.state.scalars, name), guest: v.term };
+  /** The view finds what the registers held at the entry. */
+  private entryFound(event: HostEvent, { layout, atEntry: held }: Segment, view: View): readonly Goal[] {
+    const reader = new RegionReader(layout, this.refinement.host.variables, event.state);
+    return this.kept().map((v) => ({
+      variable: v.name,
+      host: reader.read(atEntry(view, v)),
+      guest: termIn(held, v.name),
+    }));
   }
 
   /** The guest raises this trap in the node. */
@@ -342,18 +455,15 @@ class Validation {
   }
 
   /** The guest does not come to where the host says that it is: it traps before, or goes elsewhere. */
-  private missed({ node, hypotheses, kind }: Meeting): Part {
+  private missed(meeting: Meeting, guest: GuestExecution): Claim {
+    const { node, kind } = meeting;
     const variable = kind === "trapped" ? "trap" : (this.refinement.guest.instructionSet?.programCounter ?? "pc");
-    return {
-      hypotheses,
-      goals: [{ variable, host: FALSE, guest: TRUE }],
-      choices: existential(node.choices, hypotheses),
-    };
+    return claim(meeting, [{ variable, host: FALSE, guest: TRUE }], kind === "at" ? [] : guest.step(node)?.choices);
   }
 }
 
-function isAt(node: GuestNode, address: bigint | undefined): boolean {
-  return node.programCounter.op === "const" && node.programCounter.value === address;
+function isAt(node: GuestNode, address: Term | undefined): boolean {
+  return node.programCounter === address;
 }
 
 /** Whether the first raise whose condition holds is one of these. */
@@ -367,20 +477,37 @@ function when(raises: readonly GuestRaise[], is: (raise: GuestRaise) => boolean)
   return or(...cases);
 }
 
-/** `more`: choices of the instruction at the node, where its traps are among the goals. */
-function part({ hypotheses, node }: Meeting, goals: readonly Goal[], more: readonly Term[] = []): Part {
-  const open = [...node.choices, ...more];
-  return { hypotheses, goals: goals.filter((g) => g.host !== g.guest), choices: existential(open, hypotheses) };
+/** `more`: choices of the instruction at the node, where its traps are among the goals or have decided the guest's way. */
+function claim(meeting: Meeting, goals: readonly Goal[], more: readonly Term[] = []): Claim {
+  return { meeting, goals: goals.filter((g) => g.host !== g.guest), open: [...meeting.node.choices, ...more] };
 }
 
 /**
- * What the guest leaves open may be chosen to suit the goals; but where it has decided which way the guest goes, the hypotheses say so,
- * and the goals have to hold for every choice that leads there.
+ * The claims of an event, each under what led to it. What the guest leaves open may be chosen to suit the goals; where the choice has
+ * decided which way the guest goes (whether it traps), it has to suit all of the event's claims together, each where it applies.
  */
-function existential(open: readonly Term[], hypotheses: readonly Term[]): readonly Choice[] {
-  if (open.length === 0) return [];
-  const decided = freeVariables(hypotheses);
-  return open.filter((choice) => !decided.has(choice)).map((variable) => ({ variable, witness: undefined }));
+function partsOf(event: HostEvent, claims: readonly Claim[]): readonly Part[] {
+  const open = [...new Set(claims.flatMap((c) => c.open))];
+  const ways = claims.map(({ meeting }) => meeting.hypotheses.slice(event.hypotheses.length));
+  const decided = freeVariables(ways.flat());
+  if (!open.some((choice) => decided.has(choice))) {
+    return claims.map(({ meeting: { hypotheses }, goals, open: own }) => ({
+      hypotheses,
+      goals,
+      choices: own.map(withoutWitness),
+    }));
+  }
+  const goals = claims.flatMap((c, i) =>
+    c.goals.map((goal): Goal => {
+      const there = and(...(ways[i] ?? []));
+      return { variable: goal.variable, host: implies(there, goalTerm(goal)), guest: TRUE };
+    }),
+  );
+  return [{ hypotheses: event.hypotheses, goals, choices: open.map(withoutWitness) }];
+}
+
+function withoutWitness(variable: Term): Choice {
+  return { variable, witness: undefined };
 }
 
 /** It must not come to this. */

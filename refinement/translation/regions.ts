@@ -4,14 +4,15 @@
  */
 import { InternalDefect } from "../errors.js";
 import type { Machine, StateVariable } from "../machine.js";
-import type { BasedRegion, GuestRegion, Region } from "../refinement.js";
+import type { BasedRegion, GuestRegion, Region, View } from "../refinement.js";
 import type { DataBytes } from "../translation.js";
-import { accessible, constant, FALSE, ite, load, sub, TRUE, variable, write } from "../terms/build.js";
+import { accessible, constant, FALSE, implies, ite, load, sub, TRUE, variable, write } from "../terms/build.js";
 import { rebuild } from "../terms/construct.js";
 import { constantDifference } from "../terms/linear.js";
 import type { Access, Term } from "../terms/term.js";
 import { freeVariables } from "../terms/variables.js";
 import type { AddressRange } from "./interval.js";
+import { atEntry } from "./start.js";
 
 /** A memory for each region, by name. */
 export type Memories = ReadonlyMap<string, Term>;
@@ -54,9 +55,10 @@ export class Layout {
   readonly width: number;
   private readonly host: Machine;
   private readonly data: readonly DataBytes[];
+  private readonly view: View;
 
-  /** `data`: what is constant in the host's memory, the code included. */
-  constructor(host: Machine, regions: readonly Region[], limit: bigint, data: readonly DataBytes[]) {
+  /** `data`: what is constant in the host's memory, the code included. `view`: of the place where the host's variables are what they are. */
+  constructor(host: Machine, regions: readonly Region[], limit: bigint, data: readonly DataBytes[], view: View) {
     const memory = host.variables.find((v) => v.sort.kind === "memory");
     if (memory?.sort.kind !== "memory") throw new InternalDefect(`${host.name} has no memory`);
     this.host = host;
@@ -65,6 +67,7 @@ export class Layout {
     this.regions = regions;
     this.limit = limit;
     this.data = data;
+    this.view = view;
   }
 
   /** The memories before anything is executed. */
@@ -93,7 +96,10 @@ export class Layout {
         true,
         `${access}s ${bytes} bytes at ${hex(address.value)}, across the end of its code or data`,
       );
-    const based = this.regions.find((r) => r.kind === "based" && freeVariables(address).has(this.baseOf(r)));
+    const free = freeVariables(address);
+    const based = this.regions.find(
+      (r) => r.kind === "based" && [...freeVariables(this.baseOf(r))].some((v) => free.has(v)),
+    );
     if (based !== undefined)
       throw new Unplaced(
         false,
@@ -122,8 +128,18 @@ export class Layout {
   /** That the guest can access what the host does; undefined of an access to a region of the host's own. */
   granted({ place, access, bytes }: HostAccess): Term | undefined {
     if (place.kind !== "guest") return undefined;
-    const memory = variable(memoryName(place.region.name), this.memory.sort);
-    return accessible(memory, access, place.address, bytes);
+    return accessible(this.guestMemory(place.region), access, place.address, bytes);
+  }
+
+  /** What the region says of a load: that it is granted where a store is. */
+  readable({ place, access, bytes }: HostAccess): Term {
+    if (place.kind !== "guest" || access !== "load" || place.region.writeOnly) return TRUE;
+    const memory = this.guestMemory(place.region);
+    return implies(accessible(memory, "store", place.address, bytes), accessible(memory, "load", place.address, bytes));
+  }
+
+  private guestMemory(region: GuestRegion): Term {
+    return variable(memoryName(region.name), this.memory.sort);
   }
 
   /** Term for the region's memory: bytes of the guest by the guest's address, of the others by the distance from the base. */
@@ -134,7 +150,7 @@ export class Layout {
   private baseOf(region: BasedRegion): Term {
     const v = this.host.variables.find((candidate) => candidate.name === region.base);
     if (v === undefined) throw new InternalDefect(`${this.host.name} has no ${region.base}`);
-    return v.term;
+    return atEntry(this.view, v);
   }
 
   private overlapsData(address: bigint, bytes: number): boolean {

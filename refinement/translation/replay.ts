@@ -1,4 +1,4 @@
-/** A saved counterexample of a translator's: its block is translated anew and run from its state. */
+/** A saved counterexample of a translator's: its block is translated anew and run from its state, or its program runs again. */
 import type { Counterexample } from "../counterexample.js";
 import { stateOfRecord } from "../counterexample-state.js";
 import { EnvironmentFailure, UserError } from "../errors.js";
@@ -10,7 +10,8 @@ import type { Translation, TranslationRequest } from "../translation.js";
 import { Code } from "./code.js";
 import { WHIMS } from "./block-run.js";
 import { ConcreteBlock } from "./concrete.js";
-import { openTranslator } from "./open.js";
+import { lockstep, slicesOf } from "./lockstep.js";
+import { enginesOf, openTranslator } from "./open.js";
 import { hex } from "./regions.js";
 import type { Start } from "./start.js";
 import { problemOf } from "./well-formed.js";
@@ -29,7 +30,7 @@ export async function replayBlock(
   if (!/^([0-9a-fA-F]{2})+$/.test(digits)) throw new UserError("`guest.code` is not bytes in hexadecimal");
   const block: TranslationRequest = { pc: c.guest.pc, code: Uint8Array.from(Buffer.from(digits, "hex")) };
   const translation = await translated(refinement, block, signal);
-  const problem = problemOf(block, translation, new Code(refinement.host, translation.host, decode), refinement.guest);
+  const problem = problemOf(block, translation, new Code(refinement, translation, decode), refinement);
   if (problem !== undefined) throw new EnvironmentFailure(refinement.name, problem);
   const state = stateOfRecord(refinement.host, c.state, c.inaccessible);
   const concrete = new ConcreteBlock(refinement, name, block, translation, decode);
@@ -40,6 +41,19 @@ export async function replayBlock(
     if (judgement.violations.length > 0) return judgement.violations;
   }
   return [];
+}
+
+/** A program on the translator's runtime, in lockstep once more. */
+export async function replayProgram(
+  refinement: TranslatorRefinement,
+  { obligation, state, inaccessible, schedule }: Counterexample,
+  decode: Decode,
+): Promise<readonly Violation[]> {
+  const engines = await enginesOf(refinement, decode);
+  if (engines === undefined) throw new UserError(`${refinement.name} has no runtime to run a program on`);
+  const start = stateOfRecord(refinement.guest, state, inaccessible);
+  const { differs } = lockstep(refinement.guest, engines(), start, slicesOf(schedule));
+  return differs.length === 0 ? [] : [{ obligation, differs, certain: true }];
 }
 
 /** A state that names no host address is one at the entry. */

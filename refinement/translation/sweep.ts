@@ -3,6 +3,7 @@
  * sequences; or the blocks of a program.
  */
 import { readFile } from "node:fs/promises";
+import { assembleProgram } from "../assembly/assemble.js";
 import { decode } from "../assembly/decode.js";
 import { disassemble } from "../assembly/disassemble.js";
 import { coveredBits, encode } from "../assembly/encoding.js";
@@ -11,8 +12,9 @@ import { UserError } from "../errors.js";
 import { readElf } from "../execute/elf.js";
 import type { Field, Instruction, InstructionSet, Machine } from "../machine.js";
 import { Generator } from "../solver/generator.js";
+import type { Fault } from "../refinement.js";
 import type { BlockOptions, GuestBlock } from "../translation.js";
-import { GuestCode, GuestExecution, wordAt } from "./guest.js";
+import { GuestBytes, GuestExecution, wordAt } from "./guest.js";
 
 /** Where the blocks of a sweep stand. */
 const SWEEP_PC = 0x1_0000n;
@@ -41,15 +43,24 @@ function corners(width: number): readonly bigint[] {
   return [...new Set(all)];
 }
 
-export async function blocksOf(guest: Machine, options: BlockOptions): Promise<readonly GuestBlock[]> {
+/** `whole`: an executable segment of the program is one block. */
+export async function blocksOf(guest: Machine, options: BlockOptions, whole: boolean): Promise<readonly GuestBlock[]> {
   const set = guest.instructionSet;
   if (set === undefined) throw new UserError(`${guest.name} has no encodings to make blocks of`);
-  if (options.elf !== undefined) return programBlocks(guest, set, options.elf);
+  if (options.elf !== undefined) return programBlocks(guest, set, options.elf, whole);
   const singles = interleaved(set.instructions.map((i) => singleBlocks(guest, set, i)));
   const sequences = sequenceBlocks(guest, set, options);
   // Most are single instructions: where few are wanted, each has its turn with its plainest operands first.
   const few = singles.slice(0, Math.max(1, options.count - Math.ceil(options.count / 5)));
   return unique([...few, ...sequences]);
+}
+
+/** The blocks that show a seeded fault, named by their assembly. Throws a UserError where that is none of the guest's. */
+export function showing(guest: Machine, { name, blocks }: Fault): readonly GuestBlock[] {
+  return blocks.map((text) => {
+    const code = assembleProgram(guest, text, SWEEP_PC, `a block of the fault ${name}`).bytes;
+    return { name: text, pc: SWEEP_PC, code };
+  });
 }
 
 function singleBlocks(guest: Machine, set: InstructionSet, instruction: Instruction): readonly GuestBlock[] {
@@ -116,7 +127,8 @@ function sequenceBlocks(guest: Machine, set: InstructionSet, { count, seed }: Bl
 
 /** Whether the block's one instruction always goes on to the next, unless it traps. */
 function goesOn(guest: Machine, block: GuestBlock): boolean {
-  const execution = new GuestExecution(new GuestCode(guest, block), block.pc, stateOf(guest));
+  const code = new GuestBytes(guest, block);
+  const execution = new GuestExecution(code, code.start, stateOf(guest));
   const next = execution.step(execution.start)?.next ?? [];
   const behind = block.pc + BigInt(block.code.length);
   return (
@@ -154,7 +166,12 @@ function unique(blocks: readonly GuestBlock[]): readonly GuestBlock[] {
 }
 
 /** The executable segments from one control transfer to the next; what is no instruction is passed over. */
-async function programBlocks(guest: Machine, set: InstructionSet, file: string): Promise<readonly GuestBlock[]> {
+async function programBlocks(
+  guest: Machine,
+  set: InstructionSet,
+  file: string,
+  whole: boolean,
+): Promise<readonly GuestBlock[]> {
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new UserError(`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   });
@@ -180,7 +197,7 @@ async function programBlocks(guest: Machine, set: InstructionSet, file: string):
       count++;
       const one = { name: "", pc: address + BigInt(at), code: data.slice(at, at + size) };
       at += size;
-      if (count >= LONGEST_BLOCK || !goesOn(guest, one)) end(at);
+      if (!whole && (count >= LONGEST_BLOCK || !goesOn(guest, one))) end(at);
     }
     end(data.length);
   }

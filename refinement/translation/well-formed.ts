@@ -1,5 +1,5 @@
 /** What a translation must be before anything can be said of it. */
-import type { Machine } from "../machine.js";
+import type { TranslatorRefinement } from "../refinement.js";
 import type { GuestBlock, Translation } from "../translation.js";
 import type { Code } from "./code.js";
 import { hex } from "./regions.js";
@@ -9,7 +9,7 @@ export function problemOf(
   block: Pick<GuestBlock, "pc" | "code">,
   translation: Translation,
   code: Code,
-  guest: Machine,
+  { guest, views }: Pick<TranslatorRefinement, "guest" | "views">,
 ): string | undefined {
   const { entry, points, faults, exits } = translation;
   const named: readonly (readonly [string, bigint])[] = [
@@ -30,6 +30,15 @@ export function problemOf(
   for (const { guest } of faults)
     if (guest < block.pc || guest >= behind)
       return `\`faults\` names the guest address ${hex(guest)}, outside the block`;
+  const unknown = [...points, ...faults, ...exits].find(({ view }) => view !== undefined && !views.has(view))?.view;
+  if (unknown !== undefined) return `it names the view \`${unknown}\`, and the refinement has none of that name`;
+  const heads = loopHeads(code);
+  for (const { host, cut, view } of points)
+    if ((cut || heads.has(host)) && view !== undefined && views.get(view)?.seen !== undefined)
+      return `the point at ${hex(host)} cuts the block with the view \`${view}\`, which does not see the whole guest`;
+  const inside = points.find((p) => p.host === entry && p.view !== undefined && (p.cut || heads.has(p.host)));
+  if (inside !== undefined)
+    return `the entry cuts the block with the view \`${inside.view}\`: nothing has come before it`;
   for (const { trap } of exits)
     if (trap !== undefined && !guest.traps.some((t) => t.name === trap))
       return `\`exits\` names the trap \`${trap}\`, and ${guest.name} has none of that name`;

@@ -201,5 +201,5 @@ async function cacheFiles(cwd: string): Promise<string[]> {
 }
 
 function verdicts(json: string): unknown {
-  return JSON.parse(json, (key, value) => (["ms", "seconds", "cached"].includes(key) ? undefined : value));
+  return JSON.parse(json, (key, value) => (["ms", "seconds", "cached", "spent"].includes(key) ? undefined : value));
 }

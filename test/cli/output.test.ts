@@ -23,7 +23,7 @@ describe("--json", () => {
   });
 
   test("check: the report that docs/formats.md promises", async () => {
-    const { stdout, code } = await check(["--json", "--seed", "7"], { cwd: await project });
+    const { stdout, code } = await check(["--json", "--seed", "7", "--no-cache"], { cwd: await project });
     expect(code).toBe(0);
     const report = JSON.parse(stdout);
     expect(report).toMatchObject({ version: 1, verdict: "holds", seed: 7 });
@@ -39,6 +39,7 @@ describe("--json", () => {
       (o: { name: string; method: string }) => o.name === "commute/tick" && o.method === "prove",
     );
     expect(commutes).toMatchObject({ verdict: "proved", by: expect.any(String), ms: expect.any(Number) });
+    for (const phase of ["reading", "executing", "testing"]) expect(halves.spent[phase]).toEqual(expect.any(Number));
   });
 
   test("list: machines, refinements, and the last verdict once there is one", async () => {
@@ -82,7 +83,7 @@ describe("check for a reader", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^halves {2}Two halves count like a whole$/m);
     expect(stdout).toContain("assumes nobody pulls the plug");
-    expect(stdout).toMatch(/^ {2}holds: \d+ proved/m);
+    expect(stdout).toMatch(/^ {2}time went to [a-z]+ \S+ m?s \(\d+%\), .*\n {2}holds: \d+ proved/m);
     expect(stdout).toMatch(/^holds: 1 refinement \(holds\) in .*, seed 42$/m);
   });
 
@@ -107,8 +108,10 @@ describe("check for a reader", () => {
     await check([], { cwd });
     const { stdout } = await check([], { cwd });
     expect(stdout).toContain("all from the cache");
+    expect(stdout).not.toContain("time went to");
     const { refinements } = JSON.parse((await check(["--json"], { cwd })).stdout);
     for (const o of refinements[0].obligations) expect(o.cached).toBe(true);
+    expect(Object.keys(refinements[0].spent)).toEqual(["reading"]);
     expect((await check(["--no-cache"], { cwd })).stdout).not.toContain("from the cache");
   });
 
@@ -116,7 +119,7 @@ describe("check for a reader", () => {
     const cwd = await folder(COUNTER);
     const report = async (jobs: string) => {
       const { stdout } = await check(["--no-cache", "--fault", "no-carry", "--json", "--jobs", jobs], { cwd });
-      return JSON.parse(stdout, (key, value) => (["ms", "seconds"].includes(key) ? undefined : value));
+      return JSON.parse(stdout, (key, value) => (["ms", "seconds", "spent"].includes(key) ? undefined : value));
     };
     expect(await report("2")).toEqual(await report("1"));
   });

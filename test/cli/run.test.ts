@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { elfFile } from "../refinement/execute/elf-file.js";
 import { commute, folder } from "./commute.js";
 
 /** addi a0, zero, 7; addi a7, zero, 93; ecall: exit(7) on Linux. */
@@ -42,6 +43,22 @@ describe("run", () => {
     expect(code).toBe(7);
     expect(stdout).toBe("");
     expect(stderr).toMatch(/^3 instructions in /);
+  });
+
+  test("--on runs it on a translator's code, with a fault of the translator's if one is named", {
+    timeout: 240_000,
+  }, async () => {
+    const on = (machine: string, program: string, ...more: string[]) =>
+      commute(["run", machine, "--hex", program, "--on", "translator", ...more]);
+    // addi a0, zero, 5; add t1, a0, a0; add zero, a0, a0; add a0, zero, zero; addi a7, zero, 93; ecall
+    const zero = "13055000 3303a500 3300a500 33050000 9308d005 73000000";
+    const right = JSON.parse((await on("rv64imac_zba_zbb", zero, "--json")).stdout);
+    expect(right).toMatchObject({ exitCode: 0, reason: "exit" });
+    const wrong = await on("rv64imac_zba_zbb", zero, "--fault", "x0-written");
+    expect(wrong).toMatchObject({ code: 20, stderr: expect.stringContaining("host instructions") });
+    expect((await on("rv64im", EXIT_7)).stderr).toMatch(/translates rv64imac_zba_zbb, not rv64im/);
+    const without = await commute(["run", "rv64im", "--hex", EXIT_7, "--fault", "x0-written"]);
+    expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining("--fault needs --on") });
   });
 
   test("--trace shows every instruction and what it changes; --json keeps all in one document", async () => {
@@ -91,5 +108,67 @@ describe("run", () => {
     const { code, stderr } = await commute(["run", "rv32i", "--hex", EXIT_7, "--signature", "package.json/below"]);
     expect(code).toBe(2);
     expect(stderr).toContain("--signature package.json/below cannot be written");
+  });
+});
+
+/** jal zero, 0 with the fields of an ELF file's header as they should be, for RV64. */
+const LOOP = { address: 0x1_0000n, data: Uint8Array.of(0x6f, 0, 0, 0), flags: 5 };
+const GOOD = { class: 64, machine: 243, entry: 0x1_0000n, segments: [LOOP] } as const;
+
+/** The same file with some of its bytes changed. */
+function changed(bytes: Uint8Array, at: number, ...values: readonly number[]): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy.set(values, at);
+  return copy;
+}
+
+describe("a file that does not belong to the machine is refused by name, place and reason", {
+  timeout: 120_000,
+}, () => {
+  const good = elfFile(GOOD);
+  test.each([
+    ["big-endian", "rv64im", changed(good, 5, 2), /endian/],
+    ["of another class", "rv64im", elfFile({ ...GOOD, class: 32 }), /32-bit/],
+    ["of another class, from reset", "rv64-system", elfFile({ ...GOOD, class: 32 }), /32-bit/],
+    ["of another class, the other way round", "rv32im", good, /64-bit/],
+    ["for another processor", "rv64im", elfFile({ ...GOOD, machine: 62 }), /x86-64/],
+    ["for RISC-V", "x86-64", good, /RISC-V/],
+    ["for RISC-V", "ebpf", good, /clang -target bpf/],
+    ["cut off in its segment", "rv64im", good.subarray(0, good.length - 2), /truncated|end|outside|beyond/],
+    ["cut off in its header", "rv64im", good.subarray(0, 50), /truncated/],
+    ["with an entry point between two instructions", "rv64im", elfFile({ ...GOOD, entry: 0x1_0002n }), /multiple of 4/],
+    ["with an odd entry point", "rv64imac", elfFile({ ...GOOD, entry: 0x1_0001n }), /multiple of 2/],
+    ["with an odd entry point, from reset", "rv64-system", elfFile({ ...GOOD, entry: 0x1_0001n }), /multiple of 2/],
+    ["with its entry point outside its code", "rv64im", elfFile({ ...GOOD, entry: 0x9_0000n }), /0x90000/],
+    [
+      "with its entry point outside its code, from reset",
+      "rv64-system",
+      elfFile({ ...GOOD, entry: 0x9_0000n }),
+      /0x90000/,
+    ],
+  ])("%s, on %s", async (_, machine, bytes, says) => {
+    const cwd = await folder({});
+    await writeFile(path.join(cwd, "program.elf"), bytes);
+    const { code, stderr } = await commute(["run", machine, "program.elf"], { cwd });
+    expect(stderr).toMatch(says);
+    expect(stderr).toContain("program.elf");
+    expect(stderr).not.toContain("a bug in commute");
+    expect(code).toBe(2);
+  });
+
+  test("code that jumps out of memory, and a program that never ends", async () => {
+    const cwd = await folder({});
+    await writeFile(path.join(cwd, "loop.elf"), good);
+    // jalr zero, 0(zero)
+    const away = { ...LOOP, data: Uint8Array.of(0x67, 0, 0, 0) };
+    await writeFile(path.join(cwd, "away.elf"), elfFile({ ...GOOD, segments: [away] }));
+    const left = await commute(["run", "rv64im", "away.elf"], { cwd });
+    expect(left.code).toBe(128 + 11);
+    expect(left.stderr).toContain("instruction_access_fault(address: 0x0) at pc 0x0");
+    for (const machine of ["rv64im", "rv64-system"]) {
+      const stopped = await commute(["run", machine, "loop.elf", "--max-steps", "5000"], { cwd });
+      expect(stopped.code).toBe(152);
+      expect(stopped.stderr).toContain("5000 instructions");
+    }
   });
 });

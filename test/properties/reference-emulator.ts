@@ -9,6 +9,7 @@ import type {
   EmulatorFactory,
   EmulatorProgram,
   TraceEvent,
+  Tracing,
 } from "../../refinement/emulator.js";
 import { stepAny, zeroState } from "../../refinement/execute/concrete.js";
 import type { State } from "../../refinement/execute/state.js";
@@ -52,7 +53,8 @@ loop:   sub  t2, t1, t4
         ecall
 `;
 
-class ReferenceEmulator implements Emulator {
+class ReferenceEmulator implements Emulator, Tracing {
+  readonly tracing = this;
   readonly identity = "the reference evaluator";
   readonly room: CaseRoom;
   private readonly guest: Machine;

@@ -10,6 +10,7 @@ import { impliedOperands } from "./names.js";
 import { printX86 } from "./print.js";
 
 export { assembleX86 } from "./assemble.js";
+export { numberPlaces } from "./constants.js";
 export { decodeX86 } from "./decode.js";
 export { disassembleX86 } from "./disassemble.js";
 export { encodeX86, same } from "./encode.js";

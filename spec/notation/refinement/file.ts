@@ -9,7 +9,7 @@ import type { Edit } from "../read/edits.js";
 import { readFunction } from "../read/sections.js";
 import { Reader } from "../read/reader.js";
 import { textAt } from "../yaml/source-text.js";
-import { type Yaml, type YamlEntry, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";
+import { type Yaml, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";
 
 export const REFINEMENT_KEYS = [
   "refinement",
@@ -34,6 +34,8 @@ export const REFINEMENT_KEYS = [
   "emulator",
   "translator",
   "regions",
+  "views",
+  "helpers",
   "preserve",
 ] as const;
 
@@ -103,56 +105,65 @@ export class RefinementReader {
   }
 
   required(mapping: YamlMapping, key: string, what: string): YamlScalar | undefined {
-    const node = get(mapping, key);
-    if (node === undefined) this.diagnostics.reportOnce("E_STRUCTURE", mapping.place, `${what} needs \`${key}\``);
-    return this.reader.scalar(node, `\`${key}\``);
+    return this.reader.scalar(this.needed(mapping, key, what), `\`${key}\``);
   }
 
+  private needed(mapping: YamlMapping, key: string, what: string): Yaml | undefined {
+    const node = get(mapping, key);
+    if (node === undefined) this.diagnostics.reportOnce("E_STRUCTURE", mapping.place, `${what} needs \`${key}\``);
+    return node;
+  }
+
+  /** A machine's faults are texts to replace; a translator plants its own, when it is told their names. */
   faults(root: YamlMapping): readonly FaultEntry[] {
+    const isTranslator = get(root, "translator") !== undefined;
     return this.reader.entries(get(root, "faults"), "`faults`").flatMap((entry) => {
-      const found = this.fault(entry);
-      return found === undefined ? [] : [found];
+      const what = `the fault \`${entry.key.text}\``;
+      const own = isTranslator ? ["blocks", "programs"] : ["replace", "with", "in"];
+      const keys = ["title", "source", "expect", "materialization", ...own];
+      const mapping = this.reader.mapping(entry.value, what, keys);
+      if (mapping === undefined) return [];
+      const fault = this.fault(entry.key.text, mapping);
+      const edit = isTranslator ? undefined : this.edit(mapping, what);
+      return [{ fault, edit, place: get(mapping, "replace")?.place ?? entry.key.place }];
     });
   }
 
-  private fault({ key, value }: YamlEntry): FaultEntry | undefined {
-    const what = `the fault \`${key.text}\``;
+  private fault(name: string, mapping: YamlMapping): Fault {
     const { reader } = this;
-    const mapping = reader.mapping(value, what, [
-      "title",
-      "source",
-      "replace",
-      "with",
-      "in",
-      "expect",
-      "materialization",
-    ]);
-    if (mapping === undefined) return undefined;
     const title = get(mapping, "title") === undefined ? undefined : reader.text(get(mapping, "title"), "`title`");
+    const expect = reader.mapping(get(mapping, "expect"), "`expect`", ["obligation", "variable"]);
+    const obligation = expect === undefined ? undefined : reader.text(get(expect, "obligation"), "`obligation`");
+    const variable = expect === undefined ? undefined : reader.text(get(expect, "variable"), "`variable`");
+    return {
+      name,
+      title: title ?? name,
+      source: reader.text(get(mapping, "source"), "`source`"),
+      obligation: obligation ?? "*",
+      variable,
+      materialization: reader.boolean(get(mapping, "materialization"), "`materialization`") ?? false,
+      blocks: this.texts(mapping, "blocks", "a block"),
+      programs: this.texts(mapping, "programs", "a program"),
+    };
+  }
+
+  private texts(mapping: YamlMapping, key: string, what: string): readonly string[] {
+    return this.reader.list(get(mapping, key), `\`${key}\``).flatMap((item) => this.reader.text(item, what) ?? []);
+  }
+
+  private edit(mapping: YamlMapping, what: string): Edit | undefined {
+    const { reader } = this;
     const replace = this.required(mapping, "replace", what);
-    const replacement = get(mapping, "with");
+    const replacement = this.needed(mapping, "with", what);
     const text =
       replacement?.kind === "scalar" && replacement.value === null
         ? textAt("", replacement.place)
         : reader.scalar(replacement, "`with`")?.source;
     const where = reader.text(get(mapping, "in"), "`in`");
-    const expect = reader.mapping(get(mapping, "expect"), "`expect`", ["obligation", "variable"]);
-    const obligation = expect === undefined ? undefined : reader.text(get(expect, "obligation"), "`obligation`");
-    const variable = expect === undefined ? undefined : reader.text(get(expect, "variable"), "`variable`");
-    const fault: Fault = {
-      name: key.text,
-      title: title ?? key.text,
-      source: reader.text(get(mapping, "source"), "`source`"),
-      obligation: obligation ?? "*",
-      variable,
-      materialization: reader.boolean(get(mapping, "materialization"), "`materialization`") ?? false,
-    };
-    if (replace === undefined || text === undefined) return { fault, edit: undefined, place: key.place };
-    const edit: Edit =
-      where === undefined
-        ? { kind: "function", name: replace.text.trim(), text }
-        : { kind: "text", path: where.split("."), replace: replace.text, text };
-    return { fault, edit, place: replace.place };
+    if (replace === undefined || text === undefined) return undefined;
+    return where === undefined
+      ? { kind: "function", name: replace.text.trim(), text }
+      : { kind: "text", path: where.split("."), replace: replace.text, text };
   }
 
   /** The key's name among what is known, or a report. */

@@ -9,9 +9,10 @@ import type { ElaboratedMachine } from "../machine/machine.js";
 import { elaborateMachine } from "../machine/machine.js";
 import { type EditOutcome, outcomeOf } from "../read/edits.js";
 import { type Given, type GivenParameter, readMachineFile } from "../read/machine-file.js";
-import { directoryOf, findMachine, isPath, join, pathOf } from "../read/paths.js";
-import { plain, validate } from "../schema/validate.js";
+import { directoryOf, findMachine, isPath, pathOf } from "../read/paths.js";
+import { validate } from "../schema/validate.js";
 import { type Yaml, type YamlMapping, get, readYaml } from "../yaml/tree.js";
+import { emulatorRefinement } from "./emulator.js";
 import { type FaultEntry, REFINEMENT_KEYS, RefinementReader } from "./file.js";
 import { type Common, machineRefinement } from "./refinement.js";
 import { translatorRefinement } from "./translator.js";
@@ -84,42 +85,10 @@ export async function refinementFrom(
     fault: faultName,
     mapping: reader.mapping(root),
   };
-  if (emulator !== undefined) {
-    const mapping = reader.reader.mapping(emulator, "`emulator`");
-    const module = mapping === undefined ? undefined : reader.required(mapping, "module", "`emulator`");
-    if (mapping === undefined || module === undefined) return undefined;
-    for (const key of [
-      "host",
-      "flush",
-      "abstraction",
-      "invariant",
-      "steps",
-      "rank",
-      "materialize",
-      "concretize",
-      "explore",
-      "environment",
-      "functions",
-    ]) {
-      const node = get(root, key);
-      if (node !== undefined)
-        diagnostics.report(
-          "E_EMULATOR",
-          node.place,
-          `\`${key}\` has no meaning for an emulator, which is run in lockstep and cannot show its state transitions; remove it`,
-        );
-    }
-    return {
-      ...common,
-      form: "emulator",
-      module: files.module(join(directoryOf(file), module.text)),
-      options: plain({ ...mapping, entries: mapping.entries.filter((e) => e.key.text !== "module") }),
-      assumptions: reader.assumptions(root).map(({ text }) => ({ text, condition: undefined })),
-    };
-  }
+  if (emulator !== undefined) return emulatorRefinement(root, emulator, common, reader, files);
   if (host === undefined) return undefined;
   const isTranslator = get(root, "translator") !== undefined;
-  for (const key of isTranslator ? [] : (["regions", "preserve"] as const)) {
+  for (const key of isTranslator ? [] : (["regions", "views", "helpers", "preserve"] as const)) {
     const node = get(root, key);
     if (node !== undefined)
       diagnostics.report(

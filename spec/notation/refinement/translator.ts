@@ -1,16 +1,27 @@
 /** A refinement file whose host code comes from a translator. */
-import type { BasedRegion, GuestRegion, Refinement, Region, TranslatorSource } from "../../../refinement/refinement.js";
-import type { Machine, StateVariable } from "../../../refinement/machine.js";
+import type {
+  BasedRegion,
+  GuestRegion,
+  Helper,
+  Refinement,
+  Region,
+  TranslatorSource,
+  View,
+} from "../../../refinement/refinement.js";
+import type { Machine, Parameter, ScalarType, StateVariable, Type } from "../../../refinement/machine.js";
 import type { Term } from "../../../refinement/terms/term.js";
+import { freeVariables } from "../../../refinement/terms/variables.js";
 import { type Diagnostics, didYouMean } from "../diagnostics.js";
 import type { Budget } from "../elaborate/context.js";
 import type { Files } from "../files.js";
 import type { ElaboratedMachine } from "../machine/machine.js";
-import type { Elaboration } from "../machine/transitions.js";
+import { conditionOf, effectOf, type Elaboration, NOTHING } from "../machine/transitions.js";
 import { directoryOf, join } from "../read/paths.js";
 import { plain } from "../schema/validate.js";
 import { type Yaml, type YamlEntry, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";
 import { mapState } from "./abstraction.js";
+import { TRUE, variable } from "../../../refinement/terms/build.js";
+import type { World } from "../elaborate/world.js";
 import type { RefinementReader } from "./file.js";
 import { type Common, hostWorld } from "./refinement.js";
 
@@ -44,6 +55,8 @@ export function translatorRefinement(
   const translator = builder.translator(common.file, files);
   const { regions, limit } = builder.regions();
   const { memory, abstraction } = builder.abstraction(regions);
+  const views = builder.views(abstraction, regions);
+  const helpers = builder.helpers();
   const preserve = builder.preserve();
   if (translator === undefined) return undefined;
   return {
@@ -52,11 +65,13 @@ export function translatorRefinement(
     host: host.machine,
     translator,
     abstraction,
+    views,
     memory,
     regions,
     limit,
+    helpers,
     preserve,
-    assumptions: [...builder.trusted(regions, limit), ...reader.assumptions(root).map(({ text }) => text)].map(
+    assumptions: [...builder.trusted(regions, limit, helpers), ...reader.assumptions(root).map(({ text }) => text)].map(
       (text) => ({ text, condition: undefined }),
     ),
   };
@@ -77,7 +92,10 @@ class Builder {
     this.reader = reader;
     this.diagnostics = reader.diagnostics;
     const budget: Budget = { steps: 0 };
-    const world = hostWorld(host, guest, reader, root, budget);
+    const own = hostWorld(host, guest, reader, root, budget);
+    // One that both sides name is one function: equal arguments give equal results on either.
+    const uninterpreted = new Map([...guest.world.uninterpreted, ...own.uninterpreted]);
+    const world = { ...own, uninterpreted };
     this.elaboration = { world, diagnostics: this.diagnostics, budget, handler: undefined };
   }
 
@@ -125,15 +143,19 @@ class Builder {
       const options = plain({ ...mapping, entries: mapping.entries.filter((e) => e.key.text !== "module") });
       return { kind: "module", module: files.module(join(directoryOf(file), name.text)), options };
     }
-    this.reader.reader.mapping(mapping, "`translator`", ["command", "timeout"]);
+    this.reader.reader.mapping(mapping, "`translator`", ["command", "timeout", "unit"]);
     const words = this.reader.reader.list(command, "`command`").flatMap((item) => {
       const text = this.reader.reader.text(item, "a word of `command`");
       return text === undefined ? [] : [text];
     });
     if (words.length === 0 && command !== undefined) return this.wrong(command, "`command` names no program");
     const timeout = this.reader.reader.integer(get(mapping, "timeout"), "`timeout`") ?? DEFAULT_TIMEOUT_MS;
+    const unit = this.reader.reader.scalar(get(mapping, "unit"), "`unit`");
+    if (unit !== undefined && unit.text !== "block" && unit.text !== "program")
+      this.wrong(unit, `\`unit\` is what is translated at a time: block or program, not \`${unit.text}\``);
     return {
       kind: "command",
+      wholePrograms: unit?.text === "program",
       command: words,
       directory: files.absolute(directoryOf(file)),
       timeoutMs: Number(timeout),
@@ -161,7 +183,7 @@ class Builder {
   private region(key: YamlScalar, value: Yaml): Region | undefined {
     const what = `the region \`${key.text}\``;
     const { reader } = this.reader;
-    const mapping = reader.mapping(value, what, ["base", "below", "size", "at"]);
+    const mapping = reader.mapping(value, what, ["base", "below", "size", "at", "write-only"]);
     if (mapping === undefined) return undefined;
     const [base, at] = [get(mapping, "base"), get(mapping, "at")];
     if ((base === undefined) === (at === undefined))
@@ -170,7 +192,8 @@ class Builder {
         `${what} lies at a register (\`base\`, with \`size\` or \`below\`), or is the guest's memory (\`at\`)`,
       );
     if (at !== undefined) {
-      const guest: GuestRegion = { kind: "guest", name: key.text, at: reader.integer(at, "`at`") ?? 0n };
+      const writeOnly = reader.boolean(get(mapping, "write-only"), "`write-only`") ?? true;
+      const guest: GuestRegion = { kind: "guest", name: key.text, at: reader.integer(at, "`at`") ?? 0n, writeOnly };
       return guest;
     }
     const register = reader.scalar(base, "`base`");
@@ -195,7 +218,11 @@ class Builder {
   }
 
   preserve(): readonly string[] {
-    return this.reader.reader.list(get(this.root, "preserve"), "`preserve`").flatMap((item) => {
+    return this.registers(get(this.root, "preserve"), "`preserve`");
+  }
+
+  private registers(node: Yaml | undefined, what: string): readonly string[] {
+    return this.reader.reader.list(node, what).flatMap((item) => {
       const name = this.reader.reader.scalar(item, "a register");
       return name === undefined || !this.isRegister(name) ? [] : [name.text];
     });
@@ -226,18 +253,10 @@ class Builder {
         );
       memory.set(v.name, region.text.trim());
     }
-    const abstraction = mapState(
+    const abstraction = this.terms(
       entries.filter((e) => isMemory(e) === undefined),
-      this.reader,
-      {
-        target: this.guest.world,
-        name: "guest",
-        code: "E_ABSTRACTION",
-        elaboration: this.elaboration,
-        store: undefined,
-        // An element's number is for reckoning its address.
-        indexWidth: this.addressWidth(),
-      },
+      this.guest.world,
+      "guest",
     );
     const counter = this.guest.machine.instructionSet?.programCounter;
     const named = new Set(entries.map((e) => /^\w+/.exec(e.key.text)?.[0]));
@@ -258,10 +277,99 @@ class Builder {
     return { memory, abstraction };
   }
 
+  /** Each is the abstraction with what it gives anew. */
+  views(usual: ReadonlyMap<string, Term>, regions: readonly Region[]): ReadonlyMap<string, View> {
+    const views = new Map<string, View>();
+    for (const { key, value } of this.reader.reader.entries(get(this.root, "views"), "`views`")) {
+      const { reader } = this.reader;
+      const mapping = reader.mapping(value, `the view \`${key.text}\``, ["abstraction", "seen", "entry", "invariant"]);
+      if (mapping === undefined) continue;
+      const own = this.terms(reader.entries(get(mapping, "abstraction"), "`abstraction`"), this.guest.world, "guest");
+      const entries = reader.entries(get(mapping, "entry"), "`entry`").filter((e) => this.isRegister(e.key));
+      const entry = this.terms(entries, this.elaboration.world, "host");
+      for (const r of regions)
+        if (r.kind === "based" && readsMemory(entry.get(r.base)))
+          this.wrong(value, `\`${r.base}\`, where the region \`${r.name}\` lies, must be found in registers`);
+      const invariant = get(mapping, "invariant");
+      views.set(key.text, {
+        abstraction: new Map([...usual, ...own]),
+        seen: this.seen(get(mapping, "seen")),
+        entry,
+        invariant:
+          invariant === undefined
+            ? TRUE
+            : conditionOf(this.elaboration, this.reader.block(invariant, "`invariant`"), [], "the invariant"),
+      });
+    }
+    return views;
+  }
+
+  /** Each is an effect like an instruction's. What a function leaves in the registers that it does not preserve is left open. */
+  helpers(): ReadonlyMap<string, Helper> {
+    const helpers = new Map<string, Helper>();
+    for (const { key, value } of this.reader.reader.entries(get(this.root, "helpers"), "`helpers`")) {
+      const { reader } = this.reader;
+      const mapping = reader.mapping(value, `the helper \`${key.text}\``, ["effect", "clobbers"]);
+      if (mapping === undefined) continue;
+      const entry = this.reader.block(get(mapping, "effect"), "`effect`");
+      const body = effectOf(this.elaboration, entry, key.text, []);
+      const { effect, choices } = body;
+      const isWrong = entry !== undefined && body === NOTHING;
+      if (!isWrong && !effect.assigns.has(this.host.decoded?.programCounter ?? ""))
+        this.wrong(
+          key,
+          `the helper \`${key.text}\` has to return: let its \`effect\` end so, on x86-64 with \`return(0)\``,
+        );
+      const left: Parameter[] = [];
+      const assigns = new Map(effect.assigns);
+      for (const name of this.registers(get(mapping, "clobbers"), "`clobbers`")) {
+        const register = this.host.variables.find((v) => v.name === name);
+        if (register === undefined || !isScalar(register.type) || assigns.has(name)) continue;
+        const term = variable(`${key.text}(${name})`, register.sort);
+        left.push({ name, term, type: register.type });
+        assigns.set(name, term);
+      }
+      helpers.set(key.text, { name: key.text, choices: [...choices, ...left], effect: { ...effect, assigns } });
+    }
+    return helpers;
+  }
+
+  private seen(node: Yaml | undefined): ReadonlySet<string> | undefined {
+    if (node === undefined) return undefined;
+    const names = this.guest.machine.variables.flatMap((v) =>
+      v.sort.kind === "file"
+        ? [v.name, ...Array.from({ length: v.sort.count }, (_, i) => `${v.name}[${i}]`)]
+        : [v.name],
+    );
+    const seen = this.reader.reader.list(node, "`seen`").flatMap((item) => {
+      const name = this.reader.reader.scalar(item, "a variable");
+      if (name === undefined) return [];
+      if (!names.includes(name.text))
+        this.wrong(name, `the guest has no variable or element \`${name.text}\`${didYouMean(name.text, names)}`);
+      return [name.text];
+    });
+    return new Set(seen);
+  }
+
+  private terms(entries: readonly YamlEntry[], target: World, name: string): ReadonlyMap<string, Term> {
+    return mapState(entries, this.reader, {
+      target,
+      name,
+      code: "E_ABSTRACTION",
+      elaboration: this.elaboration,
+      store: undefined,
+      // An element's number is for reckoning its address.
+      indexWidth: this.addressWidth(),
+    });
+  }
+
   /** What is taken on trust by the way the host is executed. */
-  trusted(regions: readonly Region[], limit: bigint): readonly string[] {
+  trusted(regions: readonly Region[], limit: bigint, helpers: ReadonlyMap<string, Helper>): readonly string[] {
     const names = regions.map((r) => `\`${r.name}\``).join(", ");
     return [
+      ...[...helpers.keys()].map(
+        (name) => `the host function \`${name}\` does what \`helpers\` says of it, and nothing else`,
+      ),
       `the regions ${names}, the code and its data are disjoint and lie below host address 0x${limit.toString(16)}; those of the host's own are mapped`,
       "the host can access the guest's memory where the guest can, and nothing else changes it while a block runs",
       "the guest code of a block does not change while the block runs",
@@ -277,6 +385,14 @@ class Builder {
   private memoryOf(machine: Machine): StateVariable | undefined {
     return machine.variables.find((v) => v.sort.kind === "memory");
   }
+}
+
+function isScalar(type: Type): type is ScalarType {
+  return type.kind === "bits" || type.kind === "bool";
+}
+
+function readsMemory(term: Term | undefined): boolean {
+  return term !== undefined && [...freeVariables(term)].some((v) => v.sort.kind === "memory");
 }
 
 function rootOf(name: string): string {

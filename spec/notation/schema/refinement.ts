@@ -36,7 +36,7 @@ const fault = record(
     source: text("the source", "Where the mistake is known from."),
     replace: text(
       "`replace`",
-      "The host function whose body is replaced, or, with `in`, a text that occurs exactly once there.",
+      "The host function whose body is replaced, or, with `in`, a text that occurs exactly once there. A translator plants its faults itself.",
     ),
     with: { title: "`with`", description: "What stands there instead.", type: ["string", "number", "boolean", "null"] },
     in: text("`in`", "The keys that lead to the string, as in transitions.cycle.effect."),
@@ -49,9 +49,98 @@ const fault = record(
       description: "True if every uninterrupted run is right.",
       type: "boolean",
     },
+    blocks: listOf(
+      "the blocks that show it",
+      "Of a translator: guest code in assembly, validated with the fault planted.",
+      text("a block", "Its instructions, separated by semicolons."),
+    ),
+    programs: listOf(
+      "the programs that show it",
+      "Of a translator with a runtime: guest programs in assembly, run in lockstep with the fault planted.",
+      text("a program", "Lines of assembly, ended by a trap."),
+    ),
   },
-  ["replace", "with"],
+  [],
 );
+
+const oneOrMore = (title: string, description: string, item: Schema): Schema => ({
+  title,
+  description,
+  type: ["array", "string", "null"],
+  items: item,
+});
+
+const trap = text("a trap", "A trap of the guest's.");
+
+const part = record(
+  "a part of the memory",
+  "Guest addresses that cases may use.",
+  {
+    at: { title: "the start", description: "The first address.", type: "integer", minimum: 0 },
+    size: { title: "the size", description: "Bytes.", type: "integer", minimum: 1 },
+    access: text("the access", "Some of r, w and x, or none: where accesses are known to fault."),
+  },
+  ["at", "size", "access"],
+);
+
+const emulator: Schema = {
+  title: "`emulator`",
+  description: "The host is a program that is run in lockstep.",
+  type: "object",
+  if: { required: ["module"] },
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+  then: {
+    title: "`emulator`",
+    description: "The module that drives the program, and its options.",
+    type: "object",
+    properties: { module: text("the module", "The path of a module whose default export drives the program.") },
+  },
+  else: record("`emulator`", "A `command` that makes steps, or `gdb`, a stub.", {
+    command: listOf(
+      "the command",
+      "A program that speaks the step protocol and its arguments, started in the file's folder.",
+      text("a word of the command", "The program, or an argument."),
+    ),
+    gdb: {
+      title: "`gdb`",
+      description: "Where a GDB stub listens (host:port, or the path of a socket), or the command that starts one.",
+      type: ["object", "string"],
+      additionalProperties: false,
+      properties: {
+        command: listOf(
+          "the command",
+          "Starts the stub; {program}, {port} and {socket} stand for a file of ours, a free port and a path.",
+          text("a word of the command", "The program, or an argument."),
+        ),
+        address: text("the address", "Where the stub listens, if the command has no placeholder for it."),
+      },
+    },
+    architecture: text("the architecture", "riscv32, riscv64 or x86-64: GDB's order of registers."),
+    registers: mappingOf(
+      "the registers",
+      "For guest variables whose register has another name.",
+      text("a register", "The stub's name for it, or bits of it, as in eflags[0]."),
+    ),
+    signals: mappingOf(
+      "the signals",
+      "What a stop with a signal stands for.",
+      oneOrMore("the traps", "One of these.", trap),
+    ),
+    memory: listOf("the memory", "Disjoint parts of the guest's memory that cases may use.", part),
+    avoid: oneOrMore("the traps to avoid", "Traps that the emulator cannot show.", trap),
+    hidden: oneOrMore(
+      "the hidden variables",
+      "Guest variables that the emulator neither takes nor shows.",
+      text("a variable", "A variable of the guest's."),
+    ),
+    exempt: mappingOf(
+      "the exempt transitions",
+      "Transitions of the guest that are not tested.",
+      text("a reason", "Why."),
+    ),
+    timeout: { title: "the timeout", description: "Milliseconds for one answer.", type: "integer", minimum: 1 },
+  }),
+};
 
 export const refinementSchema: Schema = {
   $schema: DRAFT,
@@ -133,13 +222,7 @@ export const refinementSchema: Schema = {
       ),
     ),
     faults: mappingOf("the seeded faults", "Faults by name, for `commute check --fault`.", fault),
-    emulator: {
-      title: "`emulator`",
-      description: "The host is a program that is run in lockstep: the module that drives it, and its options.",
-      type: "object",
-      required: ["module"],
-      properties: { module: text("the module", "The path of a module whose default export drives the program.") },
-    },
+    emulator,
     translator: {
       title: "`translator`",
       description: "The host's machine code comes from a program: a command that speaks the protocol, or a module.",
@@ -151,6 +234,7 @@ export const refinementSchema: Schema = {
           text("a word of the command", "The program, or an argument."),
         ),
         timeout: { title: "the timeout", description: "Milliseconds for one answer.", type: "integer", minimum: 1 },
+        unit: text("the unit", "What is translated at a time: block (unless given), or program."),
         module: text(
           "the module",
           "The path of a module whose default export is the translator; it takes the other keys.",
@@ -170,8 +254,45 @@ export const refinementSchema: Schema = {
           size: { title: "the size", description: "Bytes from the base on.", type: "integer", minimum: 0 },
           below: { title: "`below`", description: "Bytes before the base.", type: "integer", minimum: 0 },
           at: { title: "`at`", description: "The guest's address a is the host's address a + at.", type: "integer" },
+          "write-only": {
+            title: "`write-only`",
+            description: "Whether there may be memory that can be stored to and not loaded from: true unless given.",
+            type: "boolean",
+          },
         },
       },
+    ),
+    views: mappingOf(
+      "the views",
+      "By name, what holds where a translation's points, faults and exits say so instead of the abstraction.",
+      record("a view", "What holds at some places of a translation, behind a prologue for one.", {
+        abstraction: stateMap("the view's abstraction", "α there: what it gives anew."),
+        seen: listOf(
+          "what is seen",
+          "The guest's variables and elements (r[0]) that are compared: all unless given.",
+          text("a variable", "A variable of the guest's, or an element."),
+        ),
+        entry: stateMap(
+          "the entry's registers",
+          "Where what registers of the host's held at the entry is found: those left out hold it still.",
+        ),
+        invariant: text("the view's invariant", "What holds there besides, over host state."),
+      }),
+    ),
+    helpers: mappingOf(
+      "the helpers",
+      "Host functions that translated code may call, by the names that `calls` gives them.",
+      record("a helper", "What a host function does, from its entry to behind its return.", {
+        effect: text(
+          "what the helper does",
+          "Statements over host state, the return included; uninterpreted functions of the guest's can be named.",
+        ),
+        clobbers: listOf(
+          "what is clobbered",
+          "Registers and flags of which nothing is known behind the call.",
+          text("a register", "A variable of the host's."),
+        ),
+      }),
     ),
     preserve: listOf(
       "what is preserved",

@@ -1667,7 +1667,7 @@ return errors === 0;
 }
 
 export const refinement = validate11;
-const schema12 = {"$schema":"http://json-schema.org/draft-07/schema#","$id":"https://commute.example/schema/refinement.schema.json","title":"a refinement file","description":"A refinement: why a host machine keeps the promise of a guest machine (docs/notation.md).","type":"object","required":["refinement","guest"],"additionalProperties":false,"properties":{"refinement":{"title":"the refinement's name","description":"The name that `commute check` takes.","type":["string","number","boolean"]},"title":{"title":"the title","description":"One line for people.","type":["string","number","boolean"]},"kind":{"title":"the kind","description":"The kind of virtual machine, as in microarchitecture.","type":["string","number","boolean"]},"guest":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","if":{"type":"object"},"then":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","type":"object","properties":{"base":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"host":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","if":{"type":"object"},"then":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","type":"object","properties":{"base":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"parameters":{"title":"the parameters","description":"Whole numbers and truth values that the expressions can name.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","type":["integer","boolean","string"]}},"functions":{"title":"the functions","description":"Functions by signature: \"name(p: type)\" for a procedure, \"name(p: type): type\" for one whose last line is its value. Calls are inlined.","type":["object","null"],"additionalProperties":{"title":"a function's body","description":"Statements; with a result type, the last line is the value.","type":["string","number","boolean","null"]}},"flush":{"title":"`flush`","description":"Statements that run on a copy of the host state before the abstraction reads it.","type":["string","number","boolean"]},"abstraction":{"title":"the abstraction","description":"α: for each guest variable (x[i] for the elements of a file), an expression over host state.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the invariant","description":"I, as named conditions.","if":{"type":"object"},"then":{"title":"the invariant","description":"I, as named conditions.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"else":{"title":"the invariant","description":"I: the host states for which the abstraction is meant to hold.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"For each host transition, the guest steps that it stands for.","type":["object","null"],"additionalProperties":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"rank":{"title":"the rank","description":"ρ: bits that fall, unsigned, at every host step that stutters.","type":["string","number","boolean"]},"materialize":{"title":"`materialize`","description":"How and where the guest state is brought to its canonical place: one point, or several by name.","type":["object","null"],"if":{"required":["at"]},"then":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false},"else":{"title":"the materialization points","description":"Points by name.","type":["object","null"],"additionalProperties":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false}}},"concretize":{"title":"`concretize`","description":"γ: for each host variable an expression over guest state; what is not named is zero.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"explore":{"title":"the instances to explore","description":"Extra conditions on the initial host states, by name; each is explored whole.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"environment":{"title":"the environment's transitions","description":"Host transitions that happen at any time, as interrupts do.","type":["array","null"],"items":{"title":"a transition's name","description":"A host transition.","type":["string","number","boolean"]}},"assume":{"title":"the assumptions","description":"Everything taken on trust.","type":["array","null"],"items":{"title":"an assumption","description":"A sentence, and the condition that it means.","if":{"type":"object"},"then":{"title":"an assumption","description":"A sentence, and the condition that it means.","type":"object","properties":{"text":{"title":"the sentence","description":"Printed with every verdict.","type":["string","number","boolean"]},"condition":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"required":["text"],"additionalProperties":false},"else":{"title":"an assumption","description":"A sentence, printed with every verdict.","type":["string","number","boolean"]}}},"mapping":{"title":"the mapping","description":"Guest feature → host feature, for `commute explain`.","type":["array","null"],"items":{"title":"an entry of the mapping","description":"A guest feature and where the host keeps it.","type":"object","properties":{"guest":{"title":"a guest feature","description":"As in registers.","type":["string","number","boolean"]},"host":{"title":"a host feature","description":"As in the register file.","type":["string","number","boolean"]}},"required":["guest","host"],"additionalProperties":false}},"faults":{"title":"the seeded faults","description":"Faults by name, for `commute check --fault`.","type":["object","null"],"additionalProperties":{"title":"a seeded fault","description":"A mistake that real implementers have made, to be found guilty.","type":"object","properties":{"title":{"title":"the title","description":"One sentence: what is wrong.","type":["string","number","boolean"]},"source":{"title":"the source","description":"Where the mistake is known from.","type":["string","number","boolean"]},"replace":{"title":"`replace`","description":"The host function whose body is replaced, or, with `in`, a text that occurs exactly once there.","type":["string","number","boolean"]},"with":{"title":"`with`","description":"What stands there instead.","type":["string","number","boolean","null"]},"in":{"title":"`in`","description":"The keys that lead to the string, as in transitions.cycle.effect.","type":["string","number","boolean"]},"expect":{"title":"`expect`","description":"What must be found guilty.","type":"object","properties":{"obligation":{"title":"an obligation","description":"Its name; * stands for anything.","type":["string","number","boolean"]},"variable":{"title":"a variable","description":"The guest variable that differs, or the conjunct that fails.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false},"materialization":{"title":"`materialization`","description":"True if every uninterrupted run is right.","type":"boolean"}},"required":["replace","with"],"additionalProperties":false}},"emulator":{"title":"`emulator`","description":"The host is a program that is run in lockstep: the module that drives it, and its options.","type":"object","required":["module"],"properties":{"module":{"title":"the module","description":"The path of a module whose default export drives the program.","type":["string","number","boolean"]}}},"translator":{"title":"`translator`","description":"The host's machine code comes from a program: a command that speaks the protocol, or a module.","type":"object","properties":{"command":{"title":"the command","description":"A program and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1},"module":{"title":"the module","description":"The path of a module whose default export is the translator; it takes the other keys.","type":["string","number","boolean"]}}},"regions":{"title":"the regions","description":"Disjoint parts of the host's memory, by name, and the `limit` that none reaches.","type":["object","null"],"additionalProperties":{"title":"a region","description":"At a register (`base`, `size`, `below`), or the guest's memory (`at`); or the limit, an address.","type":["object","integer"],"additionalProperties":false,"properties":{"base":{"title":"the base","description":"A register of the host's: the region lies where it points at the entry.","type":["string","number","boolean"]},"size":{"title":"the size","description":"Bytes from the base on.","type":"integer","minimum":0},"below":{"title":"`below`","description":"Bytes before the base.","type":"integer","minimum":0},"at":{"title":"`at`","description":"The guest's address a is the host's address a + at.","type":"integer"}}}},"preserve":{"title":"what is preserved","description":"Registers and flags of the host's that have at every exit the value that they had at the entry.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}}}};
+const schema12 = {"$schema":"http://json-schema.org/draft-07/schema#","$id":"https://commute.example/schema/refinement.schema.json","title":"a refinement file","description":"A refinement: why a host machine keeps the promise of a guest machine (docs/notation.md).","type":"object","required":["refinement","guest"],"additionalProperties":false,"properties":{"refinement":{"title":"the refinement's name","description":"The name that `commute check` takes.","type":["string","number","boolean"]},"title":{"title":"the title","description":"One line for people.","type":["string","number","boolean"]},"kind":{"title":"the kind","description":"The kind of virtual machine, as in microarchitecture.","type":["string","number","boolean"]},"guest":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","if":{"type":"object"},"then":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","type":"object","properties":{"base":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"host":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","if":{"type":"object"},"then":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","type":"object","properties":{"base":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"parameters":{"title":"the parameters","description":"Whole numbers and truth values that the expressions can name.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","type":["integer","boolean","string"]}},"functions":{"title":"the functions","description":"Functions by signature: \"name(p: type)\" for a procedure, \"name(p: type): type\" for one whose last line is its value. Calls are inlined.","type":["object","null"],"additionalProperties":{"title":"a function's body","description":"Statements; with a result type, the last line is the value.","type":["string","number","boolean","null"]}},"flush":{"title":"`flush`","description":"Statements that run on a copy of the host state before the abstraction reads it.","type":["string","number","boolean"]},"abstraction":{"title":"the abstraction","description":"α: for each guest variable (x[i] for the elements of a file), an expression over host state.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the invariant","description":"I, as named conditions.","if":{"type":"object"},"then":{"title":"the invariant","description":"I, as named conditions.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"else":{"title":"the invariant","description":"I: the host states for which the abstraction is meant to hold.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"For each host transition, the guest steps that it stands for.","type":["object","null"],"additionalProperties":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"rank":{"title":"the rank","description":"ρ: bits that fall, unsigned, at every host step that stutters.","type":["string","number","boolean"]},"materialize":{"title":"`materialize`","description":"How and where the guest state is brought to its canonical place: one point, or several by name.","type":["object","null"],"if":{"required":["at"]},"then":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false},"else":{"title":"the materialization points","description":"Points by name.","type":["object","null"],"additionalProperties":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false}}},"concretize":{"title":"`concretize`","description":"γ: for each host variable an expression over guest state; what is not named is zero.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"explore":{"title":"the instances to explore","description":"Extra conditions on the initial host states, by name; each is explored whole.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"environment":{"title":"the environment's transitions","description":"Host transitions that happen at any time, as interrupts do.","type":["array","null"],"items":{"title":"a transition's name","description":"A host transition.","type":["string","number","boolean"]}},"assume":{"title":"the assumptions","description":"Everything taken on trust.","type":["array","null"],"items":{"title":"an assumption","description":"A sentence, and the condition that it means.","if":{"type":"object"},"then":{"title":"an assumption","description":"A sentence, and the condition that it means.","type":"object","properties":{"text":{"title":"the sentence","description":"Printed with every verdict.","type":["string","number","boolean"]},"condition":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"required":["text"],"additionalProperties":false},"else":{"title":"an assumption","description":"A sentence, printed with every verdict.","type":["string","number","boolean"]}}},"mapping":{"title":"the mapping","description":"Guest feature → host feature, for `commute explain`.","type":["array","null"],"items":{"title":"an entry of the mapping","description":"A guest feature and where the host keeps it.","type":"object","properties":{"guest":{"title":"a guest feature","description":"As in registers.","type":["string","number","boolean"]},"host":{"title":"a host feature","description":"As in the register file.","type":["string","number","boolean"]}},"required":["guest","host"],"additionalProperties":false}},"faults":{"title":"the seeded faults","description":"Faults by name, for `commute check --fault`.","type":["object","null"],"additionalProperties":{"title":"a seeded fault","description":"A mistake that real implementers have made, to be found guilty.","type":"object","properties":{"title":{"title":"the title","description":"One sentence: what is wrong.","type":["string","number","boolean"]},"source":{"title":"the source","description":"Where the mistake is known from.","type":["string","number","boolean"]},"replace":{"title":"`replace`","description":"The host function whose body is replaced, or, with `in`, a text that occurs exactly once there. A translator plants its faults itself.","type":["string","number","boolean"]},"with":{"title":"`with`","description":"What stands there instead.","type":["string","number","boolean","null"]},"in":{"title":"`in`","description":"The keys that lead to the string, as in transitions.cycle.effect.","type":["string","number","boolean"]},"expect":{"title":"`expect`","description":"What must be found guilty.","type":"object","properties":{"obligation":{"title":"an obligation","description":"Its name; * stands for anything.","type":["string","number","boolean"]},"variable":{"title":"a variable","description":"The guest variable that differs, or the conjunct that fails.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false},"materialization":{"title":"`materialization`","description":"True if every uninterrupted run is right.","type":"boolean"},"blocks":{"title":"the blocks that show it","description":"Of a translator: guest code in assembly, validated with the fault planted.","type":["array","null"],"items":{"title":"a block","description":"Its instructions, separated by semicolons.","type":["string","number","boolean"]}},"programs":{"title":"the programs that show it","description":"Of a translator with a runtime: guest programs in assembly, run in lockstep with the fault planted.","type":["array","null"],"items":{"title":"a program","description":"Lines of assembly, ended by a trap.","type":["string","number","boolean"]}}},"required":[],"additionalProperties":false}},"emulator":{"title":"`emulator`","description":"The host is a program that is run in lockstep.","type":"object","if":{"required":["module"]},"then":{"title":"`emulator`","description":"The module that drives the program, and its options.","type":"object","properties":{"module":{"title":"the module","description":"The path of a module whose default export drives the program.","type":["string","number","boolean"]}}},"else":{"title":"`emulator`","description":"A `command` that makes steps, or `gdb`, a stub.","type":"object","properties":{"command":{"title":"the command","description":"A program that speaks the step protocol and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"gdb":{"title":"`gdb`","description":"Where a GDB stub listens (host:port, or the path of a socket), or the command that starts one.","type":["object","string"],"additionalProperties":false,"properties":{"command":{"title":"the command","description":"Starts the stub; {program}, {port} and {socket} stand for a file of ours, a free port and a path.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"address":{"title":"the address","description":"Where the stub listens, if the command has no placeholder for it.","type":["string","number","boolean"]}}},"architecture":{"title":"the architecture","description":"riscv32, riscv64 or x86-64: GDB's order of registers.","type":["string","number","boolean"]},"registers":{"title":"the registers","description":"For guest variables whose register has another name.","type":["object","null"],"additionalProperties":{"title":"a register","description":"The stub's name for it, or bits of it, as in eflags[0].","type":["string","number","boolean"]}},"signals":{"title":"the signals","description":"What a stop with a signal stands for.","type":["object","null"],"additionalProperties":{"title":"the traps","description":"One of these.","type":["array","string","null"],"items":{"title":"a trap","description":"A trap of the guest's.","type":["string","number","boolean"]}}},"memory":{"title":"the memory","description":"Disjoint parts of the guest's memory that cases may use.","type":["array","null"],"items":{"title":"a part of the memory","description":"Guest addresses that cases may use.","type":"object","properties":{"at":{"title":"the start","description":"The first address.","type":"integer","minimum":0},"size":{"title":"the size","description":"Bytes.","type":"integer","minimum":1},"access":{"title":"the access","description":"Some of r, w and x, or none: where accesses are known to fault.","type":["string","number","boolean"]}},"required":["at","size","access"],"additionalProperties":false}},"avoid":{"title":"the traps to avoid","description":"Traps that the emulator cannot show.","type":["array","string","null"],"items":{"title":"a trap","description":"A trap of the guest's.","type":["string","number","boolean"]}},"hidden":{"title":"the hidden variables","description":"Guest variables that the emulator neither takes nor shows.","type":["array","string","null"],"items":{"title":"a variable","description":"A variable of the guest's.","type":["string","number","boolean"]}},"exempt":{"title":"the exempt transitions","description":"Transitions of the guest that are not tested.","type":["object","null"],"additionalProperties":{"title":"a reason","description":"Why.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1}},"required":[],"additionalProperties":false}},"translator":{"title":"`translator`","description":"The host's machine code comes from a program: a command that speaks the protocol, or a module.","type":"object","properties":{"command":{"title":"the command","description":"A program and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1},"unit":{"title":"the unit","description":"What is translated at a time: block (unless given), or program.","type":["string","number","boolean"]},"module":{"title":"the module","description":"The path of a module whose default export is the translator; it takes the other keys.","type":["string","number","boolean"]}}},"regions":{"title":"the regions","description":"Disjoint parts of the host's memory, by name, and the `limit` that none reaches.","type":["object","null"],"additionalProperties":{"title":"a region","description":"At a register (`base`, `size`, `below`), or the guest's memory (`at`); or the limit, an address.","type":["object","integer"],"additionalProperties":false,"properties":{"base":{"title":"the base","description":"A register of the host's: the region lies where it points at the entry.","type":["string","number","boolean"]},"size":{"title":"the size","description":"Bytes from the base on.","type":"integer","minimum":0},"below":{"title":"`below`","description":"Bytes before the base.","type":"integer","minimum":0},"at":{"title":"`at`","description":"The guest's address a is the host's address a + at.","type":"integer"},"write-only":{"title":"`write-only`","description":"Whether there may be memory that can be stored to and not loaded from: true unless given.","type":"boolean"}}}},"views":{"title":"the views","description":"By name, what holds where a translation's points, faults and exits say so instead of the abstraction.","type":["object","null"],"additionalProperties":{"title":"a view","description":"What holds at some places of a translation, behind a prologue for one.","type":"object","properties":{"abstraction":{"title":"the view's abstraction","description":"α there: what it gives anew.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"seen":{"title":"what is seen","description":"The guest's variables and elements (r[0]) that are compared: all unless given.","type":["array","null"],"items":{"title":"a variable","description":"A variable of the guest's, or an element.","type":["string","number","boolean"]}},"entry":{"title":"the entry's registers","description":"Where what registers of the host's held at the entry is found: those left out hold it still.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the view's invariant","description":"What holds there besides, over host state.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false}},"helpers":{"title":"the helpers","description":"Host functions that translated code may call, by the names that `calls` gives them.","type":["object","null"],"additionalProperties":{"title":"a helper","description":"What a host function does, from its entry to behind its return.","type":"object","properties":{"effect":{"title":"what the helper does","description":"Statements over host state, the return included; uninterpreted functions of the guest's can be named.","type":["string","number","boolean"]},"clobbers":{"title":"what is clobbered","description":"Registers and flags of which nothing is known behind the call.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}}},"required":[],"additionalProperties":false}},"preserve":{"title":"what is preserved","description":"Registers and flags of the host's that have at every exit the value that they had at the entry.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}}}};
 
 function validate11(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 /*# sourceURL="https://commute.example/schema/refinement.schema.json" */;
@@ -2865,8 +2865,9 @@ if(data51 && typeof data51 == "object" && !Array.isArray(data51)){
 for(const key19 in data51){
 let data52 = data51[key19];
 if(data52 && typeof data52 == "object" && !Array.isArray(data52)){
-if(data52.replace === undefined){
-const err84 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/faults/additionalProperties/required",keyword:"required",params:{missingProperty: "replace"}};
+for(const key20 in data52){
+if(!(func2.call(schema12.properties.faults.additionalProperties.properties, key20))){
+const err84 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/faults/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20}};
 if(vErrors === null){
 vErrors = [err84];
 }
@@ -2875,8 +2876,11 @@ vErrors.push(err84);
 }
 errors++;
 }
-if(data52.with === undefined){
-const err85 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/faults/additionalProperties/required",keyword:"required",params:{missingProperty: "with"}};
+}
+if(data52.title !== undefined){
+let data53 = data52.title;
+if(((typeof data53 !== "string") && (!((typeof data53 == "number") && (isFinite(data53))))) && (typeof data53 !== "boolean")){
+const err85 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/title",schemaPath:"#/properties/faults/additionalProperties/properties/title/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.title.type}};
 if(vErrors === null){
 vErrors = [err85];
 }
@@ -2885,9 +2889,11 @@ vErrors.push(err85);
 }
 errors++;
 }
-for(const key20 in data52){
-if(!(((((((key20 === "title") || (key20 === "source")) || (key20 === "replace")) || (key20 === "with")) || (key20 === "in")) || (key20 === "expect")) || (key20 === "materialization"))){
-const err86 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/faults/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key20}};
+}
+if(data52.source !== undefined){
+let data54 = data52.source;
+if(((typeof data54 !== "string") && (!((typeof data54 == "number") && (isFinite(data54))))) && (typeof data54 !== "boolean")){
+const err86 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/source",schemaPath:"#/properties/faults/additionalProperties/properties/source/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.source.type}};
 if(vErrors === null){
 vErrors = [err86];
 }
@@ -2897,10 +2903,10 @@ vErrors.push(err86);
 errors++;
 }
 }
-if(data52.title !== undefined){
-let data53 = data52.title;
-if(((typeof data53 !== "string") && (!((typeof data53 == "number") && (isFinite(data53))))) && (typeof data53 !== "boolean")){
-const err87 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/title",schemaPath:"#/properties/faults/additionalProperties/properties/title/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.title.type}};
+if(data52.replace !== undefined){
+let data55 = data52.replace;
+if(((typeof data55 !== "string") && (!((typeof data55 == "number") && (isFinite(data55))))) && (typeof data55 !== "boolean")){
+const err87 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/replace",schemaPath:"#/properties/faults/additionalProperties/properties/replace/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.replace.type}};
 if(vErrors === null){
 vErrors = [err87];
 }
@@ -2910,10 +2916,10 @@ vErrors.push(err87);
 errors++;
 }
 }
-if(data52.source !== undefined){
-let data54 = data52.source;
-if(((typeof data54 !== "string") && (!((typeof data54 == "number") && (isFinite(data54))))) && (typeof data54 !== "boolean")){
-const err88 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/source",schemaPath:"#/properties/faults/additionalProperties/properties/source/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.source.type}};
+if(data52.with !== undefined){
+let data56 = data52.with;
+if((((typeof data56 !== "string") && (!((typeof data56 == "number") && (isFinite(data56))))) && (typeof data56 !== "boolean")) && (data56 !== null)){
+const err88 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/with",schemaPath:"#/properties/faults/additionalProperties/properties/with/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.with.type}};
 if(vErrors === null){
 vErrors = [err88];
 }
@@ -2923,10 +2929,10 @@ vErrors.push(err88);
 errors++;
 }
 }
-if(data52.replace !== undefined){
-let data55 = data52.replace;
-if(((typeof data55 !== "string") && (!((typeof data55 == "number") && (isFinite(data55))))) && (typeof data55 !== "boolean")){
-const err89 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/replace",schemaPath:"#/properties/faults/additionalProperties/properties/replace/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.replace.type}};
+if(data52.in !== undefined){
+let data57 = data52.in;
+if(((typeof data57 !== "string") && (!((typeof data57 == "number") && (isFinite(data57))))) && (typeof data57 !== "boolean")){
+const err89 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/in",schemaPath:"#/properties/faults/additionalProperties/properties/in/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.in.type}};
 if(vErrors === null){
 vErrors = [err89];
 }
@@ -2936,10 +2942,12 @@ vErrors.push(err89);
 errors++;
 }
 }
-if(data52.with !== undefined){
-let data56 = data52.with;
-if((((typeof data56 !== "string") && (!((typeof data56 == "number") && (isFinite(data56))))) && (typeof data56 !== "boolean")) && (data56 !== null)){
-const err90 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/with",schemaPath:"#/properties/faults/additionalProperties/properties/with/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.with.type}};
+if(data52.expect !== undefined){
+let data58 = data52.expect;
+if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
+for(const key21 in data58){
+if(!((key21 === "obligation") || (key21 === "variable"))){
+const err90 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect",schemaPath:"#/properties/faults/additionalProperties/properties/expect/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21}};
 if(vErrors === null){
 vErrors = [err90];
 }
@@ -2949,10 +2957,10 @@ vErrors.push(err90);
 errors++;
 }
 }
-if(data52.in !== undefined){
-let data57 = data52.in;
-if(((typeof data57 !== "string") && (!((typeof data57 == "number") && (isFinite(data57))))) && (typeof data57 !== "boolean")){
-const err91 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/in",schemaPath:"#/properties/faults/additionalProperties/properties/in/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.in.type}};
+if(data58.obligation !== undefined){
+let data59 = data58.obligation;
+if(((typeof data59 !== "string") && (!((typeof data59 == "number") && (isFinite(data59))))) && (typeof data59 !== "boolean")){
+const err91 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect/obligation",schemaPath:"#/properties/faults/additionalProperties/properties/expect/properties/obligation/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.expect.properties.obligation.type}};
 if(vErrors === null){
 vErrors = [err91];
 }
@@ -2962,12 +2970,10 @@ vErrors.push(err91);
 errors++;
 }
 }
-if(data52.expect !== undefined){
-let data58 = data52.expect;
-if(data58 && typeof data58 == "object" && !Array.isArray(data58)){
-for(const key21 in data58){
-if(!((key21 === "obligation") || (key21 === "variable"))){
-const err92 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect",schemaPath:"#/properties/faults/additionalProperties/properties/expect/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key21}};
+if(data58.variable !== undefined){
+let data60 = data58.variable;
+if(((typeof data60 !== "string") && (!((typeof data60 == "number") && (isFinite(data60))))) && (typeof data60 !== "boolean")){
+const err92 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect/variable",schemaPath:"#/properties/faults/additionalProperties/properties/expect/properties/variable/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.expect.properties.variable.type}};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -2977,10 +2983,9 @@ vErrors.push(err92);
 errors++;
 }
 }
-if(data58.obligation !== undefined){
-let data59 = data58.obligation;
-if(((typeof data59 !== "string") && (!((typeof data59 == "number") && (isFinite(data59))))) && (typeof data59 !== "boolean")){
-const err93 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect/obligation",schemaPath:"#/properties/faults/additionalProperties/properties/expect/properties/obligation/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.expect.properties.obligation.type}};
+}
+else {
+const err93 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect",schemaPath:"#/properties/faults/additionalProperties/properties/expect/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -2990,10 +2995,9 @@ vErrors.push(err93);
 errors++;
 }
 }
-if(data58.variable !== undefined){
-let data60 = data58.variable;
-if(((typeof data60 !== "string") && (!((typeof data60 == "number") && (isFinite(data60))))) && (typeof data60 !== "boolean")){
-const err94 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect/variable",schemaPath:"#/properties/faults/additionalProperties/properties/expect/properties/variable/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.expect.properties.variable.type}};
+if(data52.materialization !== undefined){
+if(typeof data52.materialization !== "boolean"){
+const err94 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/materialization",schemaPath:"#/properties/faults/additionalProperties/properties/materialization/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -3003,9 +3007,10 @@ vErrors.push(err94);
 errors++;
 }
 }
-}
-else {
-const err95 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/expect",schemaPath:"#/properties/faults/additionalProperties/properties/expect/type",keyword:"type",params:{type: "object"}};
+if(data52.blocks !== undefined){
+let data62 = data52.blocks;
+if((!(Array.isArray(data62))) && (data62 !== null)){
+const err95 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/blocks",schemaPath:"#/properties/faults/additionalProperties/properties/blocks/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.blocks.type}};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -3014,10 +3019,12 @@ vErrors.push(err95);
 }
 errors++;
 }
-}
-if(data52.materialization !== undefined){
-if(typeof data52.materialization !== "boolean"){
-const err96 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/materialization",schemaPath:"#/properties/faults/additionalProperties/properties/materialization/type",keyword:"type",params:{type: "boolean"}};
+if(Array.isArray(data62)){
+const len3 = data62.length;
+for(let i3=0; i3<len3; i3++){
+let data63 = data62[i3];
+if(((typeof data63 !== "string") && (!((typeof data63 == "number") && (isFinite(data63))))) && (typeof data63 !== "boolean")){
+const err96 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/blocks/" + i3,schemaPath:"#/properties/faults/additionalProperties/properties/blocks/items/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.blocks.items.type}};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -3028,8 +3035,11 @@ errors++;
 }
 }
 }
-else {
-const err97 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/faults/additionalProperties/type",keyword:"type",params:{type: "object"}};
+}
+if(data52.programs !== undefined){
+let data64 = data52.programs;
+if((!(Array.isArray(data64))) && (data64 !== null)){
+const err97 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/programs",schemaPath:"#/properties/faults/additionalProperties/properties/programs/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.programs.type}};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -3038,14 +3048,12 @@ vErrors.push(err97);
 }
 errors++;
 }
-}
-}
-}
-if(data.emulator !== undefined){
-let data62 = data.emulator;
-if(data62 && typeof data62 == "object" && !Array.isArray(data62)){
-if(data62.module === undefined){
-const err98 = {instancePath:instancePath+"/emulator",schemaPath:"#/properties/emulator/required",keyword:"required",params:{missingProperty: "module"}};
+if(Array.isArray(data64)){
+const len4 = data64.length;
+for(let i4=0; i4<len4; i4++){
+let data65 = data64[i4];
+if(((typeof data65 !== "string") && (!((typeof data65 == "number") && (isFinite(data65))))) && (typeof data65 !== "boolean")){
+const err98 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1")+"/programs/" + i4,schemaPath:"#/properties/faults/additionalProperties/properties/programs/items/type",keyword:"type",params:{type: schema12.properties.faults.additionalProperties.properties.programs.items.type}};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -3054,10 +3062,12 @@ vErrors.push(err98);
 }
 errors++;
 }
-if(data62.module !== undefined){
-let data63 = data62.module;
-if(((typeof data63 !== "string") && (!((typeof data63 == "number") && (isFinite(data63))))) && (typeof data63 !== "boolean")){
-const err99 = {instancePath:instancePath+"/emulator/module",schemaPath:"#/properties/emulator/properties/module/type",keyword:"type",params:{type: schema12.properties.emulator.properties.module.type}};
+}
+}
+}
+}
+else {
+const err99 = {instancePath:instancePath+"/faults/" + key19.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/faults/additionalProperties/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -3068,7 +3078,10 @@ errors++;
 }
 }
 }
-else {
+}
+if(data.emulator !== undefined){
+let data66 = data.emulator;
+if(!(data66 && typeof data66 == "object" && !Array.isArray(data66))){
 const err100 = {instancePath:instancePath+"/emulator",schemaPath:"#/properties/emulator/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err100];
@@ -3078,14 +3091,13 @@ vErrors.push(err100);
 }
 errors++;
 }
-}
-if(data.translator !== undefined){
-let data64 = data.translator;
-if(data64 && typeof data64 == "object" && !Array.isArray(data64)){
-if(data64.command !== undefined){
-let data65 = data64.command;
-if((!(Array.isArray(data65))) && (data65 !== null)){
-const err101 = {instancePath:instancePath+"/translator/command",schemaPath:"#/properties/translator/properties/command/type",keyword:"type",params:{type: schema12.properties.translator.properties.command.type}};
+const _errs187 = errors;
+let valid37 = true;
+const _errs188 = errors;
+if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+let missing1;
+if((data66.module === undefined) && (missing1 = "module")){
+const err101 = {};
 if(vErrors === null){
 vErrors = [err101];
 }
@@ -3094,12 +3106,25 @@ vErrors.push(err101);
 }
 errors++;
 }
-if(Array.isArray(data65)){
-const len3 = data65.length;
-for(let i3=0; i3<len3; i3++){
-let data66 = data65[i3];
-if(((typeof data66 !== "string") && (!((typeof data66 == "number") && (isFinite(data66))))) && (typeof data66 !== "boolean")){
-const err102 = {instancePath:instancePath+"/translator/command/" + i3,schemaPath:"#/properties/translator/properties/command/items/type",keyword:"type",params:{type: schema12.properties.translator.properties.command.items.type}};
+}
+var _valid5 = _errs188 === errors;
+errors = _errs187;
+if(vErrors !== null){
+if(_errs187){
+vErrors.length = _errs187;
+}
+else {
+vErrors = null;
+}
+}
+let ifClause5;
+if(_valid5){
+const _errs189 = errors;
+if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+if(data66.module !== undefined){
+let data67 = data66.module;
+if(((typeof data67 !== "string") && (!((typeof data67 == "number") && (isFinite(data67))))) && (typeof data67 !== "boolean")){
+const err102 = {instancePath:instancePath+"/emulator/module",schemaPath:"#/properties/emulator/then/properties/module/type",keyword:"type",params:{type: schema12.properties.emulator.then.properties.module.type}};
 if(vErrors === null){
 vErrors = [err102];
 }
@@ -3110,11 +3135,8 @@ errors++;
 }
 }
 }
-}
-if(data64.timeout !== undefined){
-let data67 = data64.timeout;
-if(!(((typeof data67 == "number") && (!(data67 % 1) && !isNaN(data67))) && (isFinite(data67)))){
-const err103 = {instancePath:instancePath+"/translator/timeout",schemaPath:"#/properties/translator/properties/timeout/type",keyword:"type",params:{type: "integer"}};
+else {
+const err103 = {instancePath:instancePath+"/emulator",schemaPath:"#/properties/emulator/then/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err103];
 }
@@ -3123,9 +3145,16 @@ vErrors.push(err103);
 }
 errors++;
 }
-if((typeof data67 == "number") && (isFinite(data67))){
-if(data67 < 1 || isNaN(data67)){
-const err104 = {instancePath:instancePath+"/translator/timeout",schemaPath:"#/properties/translator/properties/timeout/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+var _valid5 = _errs189 === errors;
+valid37 = _valid5;
+ifClause5 = "then";
+}
+else {
+const _errs193 = errors;
+if(data66 && typeof data66 == "object" && !Array.isArray(data66)){
+for(const key22 in data66){
+if(!(func2.call(schema12.properties.emulator.else.properties, key22))){
+const err104 = {instancePath:instancePath+"/emulator",schemaPath:"#/properties/emulator/else/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key22}};
 if(vErrors === null){
 vErrors = [err104];
 }
@@ -3135,11 +3164,10 @@ vErrors.push(err104);
 errors++;
 }
 }
-}
-if(data64.module !== undefined){
-let data68 = data64.module;
-if(((typeof data68 !== "string") && (!((typeof data68 == "number") && (isFinite(data68))))) && (typeof data68 !== "boolean")){
-const err105 = {instancePath:instancePath+"/translator/module",schemaPath:"#/properties/translator/properties/module/type",keyword:"type",params:{type: schema12.properties.translator.properties.module.type}};
+if(data66.command !== undefined){
+let data68 = data66.command;
+if((!(Array.isArray(data68))) && (data68 !== null)){
+const err105 = {instancePath:instancePath+"/emulator/command",schemaPath:"#/properties/emulator/else/properties/command/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.command.type}};
 if(vErrors === null){
 vErrors = [err105];
 }
@@ -3148,10 +3176,12 @@ vErrors.push(err105);
 }
 errors++;
 }
-}
-}
-else {
-const err106 = {instancePath:instancePath+"/translator",schemaPath:"#/properties/translator/type",keyword:"type",params:{type: "object"}};
+if(Array.isArray(data68)){
+const len5 = data68.length;
+for(let i5=0; i5<len5; i5++){
+let data69 = data68[i5];
+if(((typeof data69 !== "string") && (!((typeof data69 == "number") && (isFinite(data69))))) && (typeof data69 !== "boolean")){
+const err106 = {instancePath:instancePath+"/emulator/command/" + i5,schemaPath:"#/properties/emulator/else/properties/command/items/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.command.items.type}};
 if(vErrors === null){
 vErrors = [err106];
 }
@@ -3161,10 +3191,12 @@ vErrors.push(err106);
 errors++;
 }
 }
-if(data.regions !== undefined){
-let data69 = data.regions;
-if((!(data69 && typeof data69 == "object" && !Array.isArray(data69))) && (data69 !== null)){
-const err107 = {instancePath:instancePath+"/regions",schemaPath:"#/properties/regions/type",keyword:"type",params:{type: schema12.properties.regions.type}};
+}
+}
+if(data66.gdb !== undefined){
+let data70 = data66.gdb;
+if((!(data70 && typeof data70 == "object" && !Array.isArray(data70))) && (typeof data70 !== "string")){
+const err107 = {instancePath:instancePath+"/emulator/gdb",schemaPath:"#/properties/emulator/else/properties/gdb/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.gdb.type}};
 if(vErrors === null){
 vErrors = [err107];
 }
@@ -3173,11 +3205,10 @@ vErrors.push(err107);
 }
 errors++;
 }
-if(data69 && typeof data69 == "object" && !Array.isArray(data69)){
-for(const key22 in data69){
-let data70 = data69[key22];
-if((!(data70 && typeof data70 == "object" && !Array.isArray(data70))) && (!(((typeof data70 == "number") && (!(data70 % 1) && !isNaN(data70))) && (isFinite(data70))))){
-const err108 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/regions/additionalProperties/type",keyword:"type",params:{type: schema12.properties.regions.additionalProperties.type}};
+if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
+for(const key23 in data70){
+if(!((key23 === "command") || (key23 === "address"))){
+const err108 = {instancePath:instancePath+"/emulator/gdb",schemaPath:"#/properties/emulator/else/properties/gdb/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23}};
 if(vErrors === null){
 vErrors = [err108];
 }
@@ -3186,10 +3217,11 @@ vErrors.push(err108);
 }
 errors++;
 }
-if(data70 && typeof data70 == "object" && !Array.isArray(data70)){
-for(const key23 in data70){
-if(!((((key23 === "base") || (key23 === "size")) || (key23 === "below")) || (key23 === "at"))){
-const err109 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/regions/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key23}};
+}
+if(data70.command !== undefined){
+let data71 = data70.command;
+if((!(Array.isArray(data71))) && (data71 !== null)){
+const err109 = {instancePath:instancePath+"/emulator/gdb/command",schemaPath:"#/properties/emulator/else/properties/gdb/properties/command/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.gdb.properties.command.type}};
 if(vErrors === null){
 vErrors = [err109];
 }
@@ -3198,11 +3230,12 @@ vErrors.push(err109);
 }
 errors++;
 }
-}
-if(data70.base !== undefined){
-let data71 = data70.base;
-if(((typeof data71 !== "string") && (!((typeof data71 == "number") && (isFinite(data71))))) && (typeof data71 !== "boolean")){
-const err110 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1")+"/base",schemaPath:"#/properties/regions/additionalProperties/properties/base/type",keyword:"type",params:{type: schema12.properties.regions.additionalProperties.properties.base.type}};
+if(Array.isArray(data71)){
+const len6 = data71.length;
+for(let i6=0; i6<len6; i6++){
+let data72 = data71[i6];
+if(((typeof data72 !== "string") && (!((typeof data72 == "number") && (isFinite(data72))))) && (typeof data72 !== "boolean")){
+const err110 = {instancePath:instancePath+"/emulator/gdb/command/" + i6,schemaPath:"#/properties/emulator/else/properties/gdb/properties/command/items/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.gdb.properties.command.items.type}};
 if(vErrors === null){
 vErrors = [err110];
 }
@@ -3212,10 +3245,12 @@ vErrors.push(err110);
 errors++;
 }
 }
-if(data70.size !== undefined){
-let data72 = data70.size;
-if(!(((typeof data72 == "number") && (!(data72 % 1) && !isNaN(data72))) && (isFinite(data72)))){
-const err111 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1")+"/size",schemaPath:"#/properties/regions/additionalProperties/properties/size/type",keyword:"type",params:{type: "integer"}};
+}
+}
+if(data70.address !== undefined){
+let data73 = data70.address;
+if(((typeof data73 !== "string") && (!((typeof data73 == "number") && (isFinite(data73))))) && (typeof data73 !== "boolean")){
+const err111 = {instancePath:instancePath+"/emulator/gdb/address",schemaPath:"#/properties/emulator/else/properties/gdb/properties/address/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.gdb.properties.address.type}};
 if(vErrors === null){
 vErrors = [err111];
 }
@@ -3224,9 +3259,13 @@ vErrors.push(err111);
 }
 errors++;
 }
-if((typeof data72 == "number") && (isFinite(data72))){
-if(data72 < 0 || isNaN(data72)){
-const err112 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1")+"/size",schemaPath:"#/properties/regions/additionalProperties/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+}
+}
+}
+if(data66.architecture !== undefined){
+let data74 = data66.architecture;
+if(((typeof data74 !== "string") && (!((typeof data74 == "number") && (isFinite(data74))))) && (typeof data74 !== "boolean")){
+const err112 = {instancePath:instancePath+"/emulator/architecture",schemaPath:"#/properties/emulator/else/properties/architecture/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.architecture.type}};
 if(vErrors === null){
 vErrors = [err112];
 }
@@ -3236,11 +3275,10 @@ vErrors.push(err112);
 errors++;
 }
 }
-}
-if(data70.below !== undefined){
-let data73 = data70.below;
-if(!(((typeof data73 == "number") && (!(data73 % 1) && !isNaN(data73))) && (isFinite(data73)))){
-const err113 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1")+"/below",schemaPath:"#/properties/regions/additionalProperties/properties/below/type",keyword:"type",params:{type: "integer"}};
+if(data66.registers !== undefined){
+let data75 = data66.registers;
+if((!(data75 && typeof data75 == "object" && !Array.isArray(data75))) && (data75 !== null)){
+const err113 = {instancePath:instancePath+"/emulator/registers",schemaPath:"#/properties/emulator/else/properties/registers/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.registers.type}};
 if(vErrors === null){
 vErrors = [err113];
 }
@@ -3249,9 +3287,11 @@ vErrors.push(err113);
 }
 errors++;
 }
-if((typeof data73 == "number") && (isFinite(data73))){
-if(data73 < 0 || isNaN(data73)){
-const err114 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1")+"/below",schemaPath:"#/properties/regions/additionalProperties/properties/below/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(data75 && typeof data75 == "object" && !Array.isArray(data75)){
+for(const key24 in data75){
+let data76 = data75[key24];
+if(((typeof data76 !== "string") && (!((typeof data76 == "number") && (isFinite(data76))))) && (typeof data76 !== "boolean")){
+const err114 = {instancePath:instancePath+"/emulator/registers/" + key24.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/emulator/else/properties/registers/additionalProperties/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.registers.additionalProperties.type}};
 if(vErrors === null){
 vErrors = [err114];
 }
@@ -3262,10 +3302,11 @@ errors++;
 }
 }
 }
-if(data70.at !== undefined){
-let data74 = data70.at;
-if(!(((typeof data74 == "number") && (!(data74 % 1) && !isNaN(data74))) && (isFinite(data74)))){
-const err115 = {instancePath:instancePath+"/regions/" + key22.replace(/~/g, "~0").replace(/\//g, "~1")+"/at",schemaPath:"#/properties/regions/additionalProperties/properties/at/type",keyword:"type",params:{type: "integer"}};
+}
+if(data66.signals !== undefined){
+let data77 = data66.signals;
+if((!(data77 && typeof data77 == "object" && !Array.isArray(data77))) && (data77 !== null)){
+const err115 = {instancePath:instancePath+"/emulator/signals",schemaPath:"#/properties/emulator/else/properties/signals/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.signals.type}};
 if(vErrors === null){
 vErrors = [err115];
 }
@@ -3274,15 +3315,11 @@ vErrors.push(err115);
 }
 errors++;
 }
-}
-}
-}
-}
-}
-if(data.preserve !== undefined){
-let data75 = data.preserve;
-if((!(Array.isArray(data75))) && (data75 !== null)){
-const err116 = {instancePath:instancePath+"/preserve",schemaPath:"#/properties/preserve/type",keyword:"type",params:{type: schema12.properties.preserve.type}};
+if(data77 && typeof data77 == "object" && !Array.isArray(data77)){
+for(const key25 in data77){
+let data78 = data77[key25];
+if(((!(Array.isArray(data78))) && (typeof data78 !== "string")) && (data78 !== null)){
+const err116 = {instancePath:instancePath+"/emulator/signals/" + key25.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/emulator/else/properties/signals/additionalProperties/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.signals.additionalProperties.type}};
 if(vErrors === null){
 vErrors = [err116];
 }
@@ -3291,12 +3328,12 @@ vErrors.push(err116);
 }
 errors++;
 }
-if(Array.isArray(data75)){
-const len4 = data75.length;
-for(let i4=0; i4<len4; i4++){
-let data76 = data75[i4];
-if(((typeof data76 !== "string") && (!((typeof data76 == "number") && (isFinite(data76))))) && (typeof data76 !== "boolean")){
-const err117 = {instancePath:instancePath+"/preserve/" + i4,schemaPath:"#/properties/preserve/items/type",keyword:"type",params:{type: schema12.properties.preserve.items.type}};
+if(Array.isArray(data78)){
+const len7 = data78.length;
+for(let i7=0; i7<len7; i7++){
+let data79 = data78[i7];
+if(((typeof data79 !== "string") && (!((typeof data79 == "number") && (isFinite(data79))))) && (typeof data79 !== "boolean")){
+const err117 = {instancePath:instancePath+"/emulator/signals/" + key25.replace(/~/g, "~0").replace(/\//g, "~1")+"/" + i7,schemaPath:"#/properties/emulator/else/properties/signals/additionalProperties/items/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.signals.additionalProperties.items.type}};
 if(vErrors === null){
 vErrors = [err117];
 }
@@ -3309,13 +3346,766 @@ errors++;
 }
 }
 }
-else {
-const err118 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+}
+if(data66.memory !== undefined){
+let data80 = data66.memory;
+if((!(Array.isArray(data80))) && (data80 !== null)){
+const err118 = {instancePath:instancePath+"/emulator/memory",schemaPath:"#/properties/emulator/else/properties/memory/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.memory.type}};
 if(vErrors === null){
 vErrors = [err118];
 }
 else {
 vErrors.push(err118);
+}
+errors++;
+}
+if(Array.isArray(data80)){
+const len8 = data80.length;
+for(let i8=0; i8<len8; i8++){
+let data81 = data80[i8];
+if(data81 && typeof data81 == "object" && !Array.isArray(data81)){
+if(data81.at === undefined){
+const err119 = {instancePath:instancePath+"/emulator/memory/" + i8,schemaPath:"#/properties/emulator/else/properties/memory/items/required",keyword:"required",params:{missingProperty: "at"}};
+if(vErrors === null){
+vErrors = [err119];
+}
+else {
+vErrors.push(err119);
+}
+errors++;
+}
+if(data81.size === undefined){
+const err120 = {instancePath:instancePath+"/emulator/memory/" + i8,schemaPath:"#/properties/emulator/else/properties/memory/items/required",keyword:"required",params:{missingProperty: "size"}};
+if(vErrors === null){
+vErrors = [err120];
+}
+else {
+vErrors.push(err120);
+}
+errors++;
+}
+if(data81.access === undefined){
+const err121 = {instancePath:instancePath+"/emulator/memory/" + i8,schemaPath:"#/properties/emulator/else/properties/memory/items/required",keyword:"required",params:{missingProperty: "access"}};
+if(vErrors === null){
+vErrors = [err121];
+}
+else {
+vErrors.push(err121);
+}
+errors++;
+}
+for(const key26 in data81){
+if(!(((key26 === "at") || (key26 === "size")) || (key26 === "access"))){
+const err122 = {instancePath:instancePath+"/emulator/memory/" + i8,schemaPath:"#/properties/emulator/else/properties/memory/items/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key26}};
+if(vErrors === null){
+vErrors = [err122];
+}
+else {
+vErrors.push(err122);
+}
+errors++;
+}
+}
+if(data81.at !== undefined){
+let data82 = data81.at;
+if(!(((typeof data82 == "number") && (!(data82 % 1) && !isNaN(data82))) && (isFinite(data82)))){
+const err123 = {instancePath:instancePath+"/emulator/memory/" + i8+"/at",schemaPath:"#/properties/emulator/else/properties/memory/items/properties/at/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err123];
+}
+else {
+vErrors.push(err123);
+}
+errors++;
+}
+if((typeof data82 == "number") && (isFinite(data82))){
+if(data82 < 0 || isNaN(data82)){
+const err124 = {instancePath:instancePath+"/emulator/memory/" + i8+"/at",schemaPath:"#/properties/emulator/else/properties/memory/items/properties/at/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err124];
+}
+else {
+vErrors.push(err124);
+}
+errors++;
+}
+}
+}
+if(data81.size !== undefined){
+let data83 = data81.size;
+if(!(((typeof data83 == "number") && (!(data83 % 1) && !isNaN(data83))) && (isFinite(data83)))){
+const err125 = {instancePath:instancePath+"/emulator/memory/" + i8+"/size",schemaPath:"#/properties/emulator/else/properties/memory/items/properties/size/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err125];
+}
+else {
+vErrors.push(err125);
+}
+errors++;
+}
+if((typeof data83 == "number") && (isFinite(data83))){
+if(data83 < 1 || isNaN(data83)){
+const err126 = {instancePath:instancePath+"/emulator/memory/" + i8+"/size",schemaPath:"#/properties/emulator/else/properties/memory/items/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err126];
+}
+else {
+vErrors.push(err126);
+}
+errors++;
+}
+}
+}
+if(data81.access !== undefined){
+let data84 = data81.access;
+if(((typeof data84 !== "string") && (!((typeof data84 == "number") && (isFinite(data84))))) && (typeof data84 !== "boolean")){
+const err127 = {instancePath:instancePath+"/emulator/memory/" + i8+"/access",schemaPath:"#/properties/emulator/else/properties/memory/items/properties/access/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.memory.items.properties.access.type}};
+if(vErrors === null){
+vErrors = [err127];
+}
+else {
+vErrors.push(err127);
+}
+errors++;
+}
+}
+}
+else {
+const err128 = {instancePath:instancePath+"/emulator/memory/" + i8,schemaPath:"#/properties/emulator/else/properties/memory/items/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err128];
+}
+else {
+vErrors.push(err128);
+}
+errors++;
+}
+}
+}
+}
+if(data66.avoid !== undefined){
+let data85 = data66.avoid;
+if(((!(Array.isArray(data85))) && (typeof data85 !== "string")) && (data85 !== null)){
+const err129 = {instancePath:instancePath+"/emulator/avoid",schemaPath:"#/properties/emulator/else/properties/avoid/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.avoid.type}};
+if(vErrors === null){
+vErrors = [err129];
+}
+else {
+vErrors.push(err129);
+}
+errors++;
+}
+if(Array.isArray(data85)){
+const len9 = data85.length;
+for(let i9=0; i9<len9; i9++){
+let data86 = data85[i9];
+if(((typeof data86 !== "string") && (!((typeof data86 == "number") && (isFinite(data86))))) && (typeof data86 !== "boolean")){
+const err130 = {instancePath:instancePath+"/emulator/avoid/" + i9,schemaPath:"#/properties/emulator/else/properties/avoid/items/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.avoid.items.type}};
+if(vErrors === null){
+vErrors = [err130];
+}
+else {
+vErrors.push(err130);
+}
+errors++;
+}
+}
+}
+}
+if(data66.hidden !== undefined){
+let data87 = data66.hidden;
+if(((!(Array.isArray(data87))) && (typeof data87 !== "string")) && (data87 !== null)){
+const err131 = {instancePath:instancePath+"/emulator/hidden",schemaPath:"#/properties/emulator/else/properties/hidden/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.hidden.type}};
+if(vErrors === null){
+vErrors = [err131];
+}
+else {
+vErrors.push(err131);
+}
+errors++;
+}
+if(Array.isArray(data87)){
+const len10 = data87.length;
+for(let i10=0; i10<len10; i10++){
+let data88 = data87[i10];
+if(((typeof data88 !== "string") && (!((typeof data88 == "number") && (isFinite(data88))))) && (typeof data88 !== "boolean")){
+const err132 = {instancePath:instancePath+"/emulator/hidden/" + i10,schemaPath:"#/properties/emulator/else/properties/hidden/items/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.hidden.items.type}};
+if(vErrors === null){
+vErrors = [err132];
+}
+else {
+vErrors.push(err132);
+}
+errors++;
+}
+}
+}
+}
+if(data66.exempt !== undefined){
+let data89 = data66.exempt;
+if((!(data89 && typeof data89 == "object" && !Array.isArray(data89))) && (data89 !== null)){
+const err133 = {instancePath:instancePath+"/emulator/exempt",schemaPath:"#/properties/emulator/else/properties/exempt/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.exempt.type}};
+if(vErrors === null){
+vErrors = [err133];
+}
+else {
+vErrors.push(err133);
+}
+errors++;
+}
+if(data89 && typeof data89 == "object" && !Array.isArray(data89)){
+for(const key27 in data89){
+let data90 = data89[key27];
+if(((typeof data90 !== "string") && (!((typeof data90 == "number") && (isFinite(data90))))) && (typeof data90 !== "boolean")){
+const err134 = {instancePath:instancePath+"/emulator/exempt/" + key27.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/emulator/else/properties/exempt/additionalProperties/type",keyword:"type",params:{type: schema12.properties.emulator.else.properties.exempt.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err134];
+}
+else {
+vErrors.push(err134);
+}
+errors++;
+}
+}
+}
+}
+if(data66.timeout !== undefined){
+let data91 = data66.timeout;
+if(!(((typeof data91 == "number") && (!(data91 % 1) && !isNaN(data91))) && (isFinite(data91)))){
+const err135 = {instancePath:instancePath+"/emulator/timeout",schemaPath:"#/properties/emulator/else/properties/timeout/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err135];
+}
+else {
+vErrors.push(err135);
+}
+errors++;
+}
+if((typeof data91 == "number") && (isFinite(data91))){
+if(data91 < 1 || isNaN(data91)){
+const err136 = {instancePath:instancePath+"/emulator/timeout",schemaPath:"#/properties/emulator/else/properties/timeout/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err136];
+}
+else {
+vErrors.push(err136);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err137 = {instancePath:instancePath+"/emulator",schemaPath:"#/properties/emulator/else/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err137];
+}
+else {
+vErrors.push(err137);
+}
+errors++;
+}
+var _valid5 = _errs193 === errors;
+valid37 = _valid5;
+ifClause5 = "else";
+}
+if(!valid37){
+const err138 = {instancePath:instancePath+"/emulator",schemaPath:"#/properties/emulator/if",keyword:"if",params:{failingKeyword: ifClause5}};
+if(vErrors === null){
+vErrors = [err138];
+}
+else {
+vErrors.push(err138);
+}
+errors++;
+}
+}
+if(data.translator !== undefined){
+let data92 = data.translator;
+if(data92 && typeof data92 == "object" && !Array.isArray(data92)){
+if(data92.command !== undefined){
+let data93 = data92.command;
+if((!(Array.isArray(data93))) && (data93 !== null)){
+const err139 = {instancePath:instancePath+"/translator/command",schemaPath:"#/properties/translator/properties/command/type",keyword:"type",params:{type: schema12.properties.translator.properties.command.type}};
+if(vErrors === null){
+vErrors = [err139];
+}
+else {
+vErrors.push(err139);
+}
+errors++;
+}
+if(Array.isArray(data93)){
+const len11 = data93.length;
+for(let i11=0; i11<len11; i11++){
+let data94 = data93[i11];
+if(((typeof data94 !== "string") && (!((typeof data94 == "number") && (isFinite(data94))))) && (typeof data94 !== "boolean")){
+const err140 = {instancePath:instancePath+"/translator/command/" + i11,schemaPath:"#/properties/translator/properties/command/items/type",keyword:"type",params:{type: schema12.properties.translator.properties.command.items.type}};
+if(vErrors === null){
+vErrors = [err140];
+}
+else {
+vErrors.push(err140);
+}
+errors++;
+}
+}
+}
+}
+if(data92.timeout !== undefined){
+let data95 = data92.timeout;
+if(!(((typeof data95 == "number") && (!(data95 % 1) && !isNaN(data95))) && (isFinite(data95)))){
+const err141 = {instancePath:instancePath+"/translator/timeout",schemaPath:"#/properties/translator/properties/timeout/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err141];
+}
+else {
+vErrors.push(err141);
+}
+errors++;
+}
+if((typeof data95 == "number") && (isFinite(data95))){
+if(data95 < 1 || isNaN(data95)){
+const err142 = {instancePath:instancePath+"/translator/timeout",schemaPath:"#/properties/translator/properties/timeout/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err142];
+}
+else {
+vErrors.push(err142);
+}
+errors++;
+}
+}
+}
+if(data92.unit !== undefined){
+let data96 = data92.unit;
+if(((typeof data96 !== "string") && (!((typeof data96 == "number") && (isFinite(data96))))) && (typeof data96 !== "boolean")){
+const err143 = {instancePath:instancePath+"/translator/unit",schemaPath:"#/properties/translator/properties/unit/type",keyword:"type",params:{type: schema12.properties.translator.properties.unit.type}};
+if(vErrors === null){
+vErrors = [err143];
+}
+else {
+vErrors.push(err143);
+}
+errors++;
+}
+}
+if(data92.module !== undefined){
+let data97 = data92.module;
+if(((typeof data97 !== "string") && (!((typeof data97 == "number") && (isFinite(data97))))) && (typeof data97 !== "boolean")){
+const err144 = {instancePath:instancePath+"/translator/module",schemaPath:"#/properties/translator/properties/module/type",keyword:"type",params:{type: schema12.properties.translator.properties.module.type}};
+if(vErrors === null){
+vErrors = [err144];
+}
+else {
+vErrors.push(err144);
+}
+errors++;
+}
+}
+}
+else {
+const err145 = {instancePath:instancePath+"/translator",schemaPath:"#/properties/translator/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err145];
+}
+else {
+vErrors.push(err145);
+}
+errors++;
+}
+}
+if(data.regions !== undefined){
+let data98 = data.regions;
+if((!(data98 && typeof data98 == "object" && !Array.isArray(data98))) && (data98 !== null)){
+const err146 = {instancePath:instancePath+"/regions",schemaPath:"#/properties/regions/type",keyword:"type",params:{type: schema12.properties.regions.type}};
+if(vErrors === null){
+vErrors = [err146];
+}
+else {
+vErrors.push(err146);
+}
+errors++;
+}
+if(data98 && typeof data98 == "object" && !Array.isArray(data98)){
+for(const key28 in data98){
+let data99 = data98[key28];
+if((!(data99 && typeof data99 == "object" && !Array.isArray(data99))) && (!(((typeof data99 == "number") && (!(data99 % 1) && !isNaN(data99))) && (isFinite(data99))))){
+const err147 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/regions/additionalProperties/type",keyword:"type",params:{type: schema12.properties.regions.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err147];
+}
+else {
+vErrors.push(err147);
+}
+errors++;
+}
+if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
+for(const key29 in data99){
+if(!(((((key29 === "base") || (key29 === "size")) || (key29 === "below")) || (key29 === "at")) || (key29 === "write-only"))){
+const err148 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/regions/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29}};
+if(vErrors === null){
+vErrors = [err148];
+}
+else {
+vErrors.push(err148);
+}
+errors++;
+}
+}
+if(data99.base !== undefined){
+let data100 = data99.base;
+if(((typeof data100 !== "string") && (!((typeof data100 == "number") && (isFinite(data100))))) && (typeof data100 !== "boolean")){
+const err149 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/base",schemaPath:"#/properties/regions/additionalProperties/properties/base/type",keyword:"type",params:{type: schema12.properties.regions.additionalProperties.properties.base.type}};
+if(vErrors === null){
+vErrors = [err149];
+}
+else {
+vErrors.push(err149);
+}
+errors++;
+}
+}
+if(data99.size !== undefined){
+let data101 = data99.size;
+if(!(((typeof data101 == "number") && (!(data101 % 1) && !isNaN(data101))) && (isFinite(data101)))){
+const err150 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/size",schemaPath:"#/properties/regions/additionalProperties/properties/size/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err150];
+}
+else {
+vErrors.push(err150);
+}
+errors++;
+}
+if((typeof data101 == "number") && (isFinite(data101))){
+if(data101 < 0 || isNaN(data101)){
+const err151 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/size",schemaPath:"#/properties/regions/additionalProperties/properties/size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err151];
+}
+else {
+vErrors.push(err151);
+}
+errors++;
+}
+}
+}
+if(data99.below !== undefined){
+let data102 = data99.below;
+if(!(((typeof data102 == "number") && (!(data102 % 1) && !isNaN(data102))) && (isFinite(data102)))){
+const err152 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/below",schemaPath:"#/properties/regions/additionalProperties/properties/below/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err152];
+}
+else {
+vErrors.push(err152);
+}
+errors++;
+}
+if((typeof data102 == "number") && (isFinite(data102))){
+if(data102 < 0 || isNaN(data102)){
+const err153 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/below",schemaPath:"#/properties/regions/additionalProperties/properties/below/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}};
+if(vErrors === null){
+vErrors = [err153];
+}
+else {
+vErrors.push(err153);
+}
+errors++;
+}
+}
+}
+if(data99.at !== undefined){
+let data103 = data99.at;
+if(!(((typeof data103 == "number") && (!(data103 % 1) && !isNaN(data103))) && (isFinite(data103)))){
+const err154 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/at",schemaPath:"#/properties/regions/additionalProperties/properties/at/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err154];
+}
+else {
+vErrors.push(err154);
+}
+errors++;
+}
+}
+if(data99["write-only"] !== undefined){
+if(typeof data99["write-only"] !== "boolean"){
+const err155 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/write-only",schemaPath:"#/properties/regions/additionalProperties/properties/write-only/type",keyword:"type",params:{type: "boolean"}};
+if(vErrors === null){
+vErrors = [err155];
+}
+else {
+vErrors.push(err155);
+}
+errors++;
+}
+}
+}
+}
+}
+}
+if(data.views !== undefined){
+let data105 = data.views;
+if((!(data105 && typeof data105 == "object" && !Array.isArray(data105))) && (data105 !== null)){
+const err156 = {instancePath:instancePath+"/views",schemaPath:"#/properties/views/type",keyword:"type",params:{type: schema12.properties.views.type}};
+if(vErrors === null){
+vErrors = [err156];
+}
+else {
+vErrors.push(err156);
+}
+errors++;
+}
+if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
+for(const key30 in data105){
+let data106 = data105[key30];
+if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
+for(const key31 in data106){
+if(!((((key31 === "abstraction") || (key31 === "seen")) || (key31 === "entry")) || (key31 === "invariant"))){
+const err157 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31}};
+if(vErrors === null){
+vErrors = [err157];
+}
+else {
+vErrors.push(err157);
+}
+errors++;
+}
+}
+if(data106.abstraction !== undefined){
+let data107 = data106.abstraction;
+if((!(data107 && typeof data107 == "object" && !Array.isArray(data107))) && (data107 !== null)){
+const err158 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/abstraction",schemaPath:"#/properties/views/additionalProperties/properties/abstraction/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.abstraction.type}};
+if(vErrors === null){
+vErrors = [err158];
+}
+else {
+vErrors.push(err158);
+}
+errors++;
+}
+if(data107 && typeof data107 == "object" && !Array.isArray(data107)){
+for(const key32 in data107){
+let data108 = data107[key32];
+if(((typeof data108 !== "string") && (!((typeof data108 == "number") && (isFinite(data108))))) && (typeof data108 !== "boolean")){
+const err159 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/abstraction/" + key32.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/properties/abstraction/additionalProperties/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.abstraction.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err159];
+}
+else {
+vErrors.push(err159);
+}
+errors++;
+}
+}
+}
+}
+if(data106.seen !== undefined){
+let data109 = data106.seen;
+if((!(Array.isArray(data109))) && (data109 !== null)){
+const err160 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/seen",schemaPath:"#/properties/views/additionalProperties/properties/seen/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.seen.type}};
+if(vErrors === null){
+vErrors = [err160];
+}
+else {
+vErrors.push(err160);
+}
+errors++;
+}
+if(Array.isArray(data109)){
+const len12 = data109.length;
+for(let i12=0; i12<len12; i12++){
+let data110 = data109[i12];
+if(((typeof data110 !== "string") && (!((typeof data110 == "number") && (isFinite(data110))))) && (typeof data110 !== "boolean")){
+const err161 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/seen/" + i12,schemaPath:"#/properties/views/additionalProperties/properties/seen/items/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.seen.items.type}};
+if(vErrors === null){
+vErrors = [err161];
+}
+else {
+vErrors.push(err161);
+}
+errors++;
+}
+}
+}
+}
+if(data106.entry !== undefined){
+let data111 = data106.entry;
+if((!(data111 && typeof data111 == "object" && !Array.isArray(data111))) && (data111 !== null)){
+const err162 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/entry",schemaPath:"#/properties/views/additionalProperties/properties/entry/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.entry.type}};
+if(vErrors === null){
+vErrors = [err162];
+}
+else {
+vErrors.push(err162);
+}
+errors++;
+}
+if(data111 && typeof data111 == "object" && !Array.isArray(data111)){
+for(const key33 in data111){
+let data112 = data111[key33];
+if(((typeof data112 !== "string") && (!((typeof data112 == "number") && (isFinite(data112))))) && (typeof data112 !== "boolean")){
+const err163 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/entry/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/properties/entry/additionalProperties/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.entry.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err163];
+}
+else {
+vErrors.push(err163);
+}
+errors++;
+}
+}
+}
+}
+if(data106.invariant !== undefined){
+let data113 = data106.invariant;
+if(((typeof data113 !== "string") && (!((typeof data113 == "number") && (isFinite(data113))))) && (typeof data113 !== "boolean")){
+const err164 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/invariant",schemaPath:"#/properties/views/additionalProperties/properties/invariant/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.invariant.type}};
+if(vErrors === null){
+vErrors = [err164];
+}
+else {
+vErrors.push(err164);
+}
+errors++;
+}
+}
+}
+else {
+const err165 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err165];
+}
+else {
+vErrors.push(err165);
+}
+errors++;
+}
+}
+}
+}
+if(data.helpers !== undefined){
+let data114 = data.helpers;
+if((!(data114 && typeof data114 == "object" && !Array.isArray(data114))) && (data114 !== null)){
+const err166 = {instancePath:instancePath+"/helpers",schemaPath:"#/properties/helpers/type",keyword:"type",params:{type: schema12.properties.helpers.type}};
+if(vErrors === null){
+vErrors = [err166];
+}
+else {
+vErrors.push(err166);
+}
+errors++;
+}
+if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
+for(const key34 in data114){
+let data115 = data114[key34];
+if(data115 && typeof data115 == "object" && !Array.isArray(data115)){
+for(const key35 in data115){
+if(!((key35 === "effect") || (key35 === "clobbers"))){
+const err167 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/helpers/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35}};
+if(vErrors === null){
+vErrors = [err167];
+}
+else {
+vErrors.push(err167);
+}
+errors++;
+}
+}
+if(data115.effect !== undefined){
+let data116 = data115.effect;
+if(((typeof data116 !== "string") && (!((typeof data116 == "number") && (isFinite(data116))))) && (typeof data116 !== "boolean")){
+const err168 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/effect",schemaPath:"#/properties/helpers/additionalProperties/properties/effect/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.effect.type}};
+if(vErrors === null){
+vErrors = [err168];
+}
+else {
+vErrors.push(err168);
+}
+errors++;
+}
+}
+if(data115.clobbers !== undefined){
+let data117 = data115.clobbers;
+if((!(Array.isArray(data117))) && (data117 !== null)){
+const err169 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/clobbers",schemaPath:"#/properties/helpers/additionalProperties/properties/clobbers/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.clobbers.type}};
+if(vErrors === null){
+vErrors = [err169];
+}
+else {
+vErrors.push(err169);
+}
+errors++;
+}
+if(Array.isArray(data117)){
+const len13 = data117.length;
+for(let i13=0; i13<len13; i13++){
+let data118 = data117[i13];
+if(((typeof data118 !== "string") && (!((typeof data118 == "number") && (isFinite(data118))))) && (typeof data118 !== "boolean")){
+const err170 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/clobbers/" + i13,schemaPath:"#/properties/helpers/additionalProperties/properties/clobbers/items/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.clobbers.items.type}};
+if(vErrors === null){
+vErrors = [err170];
+}
+else {
+vErrors.push(err170);
+}
+errors++;
+}
+}
+}
+}
+}
+else {
+const err171 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/helpers/additionalProperties/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err171];
+}
+else {
+vErrors.push(err171);
+}
+errors++;
+}
+}
+}
+}
+if(data.preserve !== undefined){
+let data119 = data.preserve;
+if((!(Array.isArray(data119))) && (data119 !== null)){
+const err172 = {instancePath:instancePath+"/preserve",schemaPath:"#/properties/preserve/type",keyword:"type",params:{type: schema12.properties.preserve.type}};
+if(vErrors === null){
+vErrors = [err172];
+}
+else {
+vErrors.push(err172);
+}
+errors++;
+}
+if(Array.isArray(data119)){
+const len14 = data119.length;
+for(let i14=0; i14<len14; i14++){
+let data120 = data119[i14];
+if(((typeof data120 !== "string") && (!((typeof data120 == "number") && (isFinite(data120))))) && (typeof data120 !== "boolean")){
+const err173 = {instancePath:instancePath+"/preserve/" + i14,schemaPath:"#/properties/preserve/items/type",keyword:"type",params:{type: schema12.properties.preserve.items.type}};
+if(vErrors === null){
+vErrors = [err173];
+}
+else {
+vErrors.push(err173);
+}
+errors++;
+}
+}
+}
+}
+}
+else {
+const err174 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err174];
+}
+else {
+vErrors.push(err174);
 }
 errors++;
 }

@@ -17,7 +17,7 @@ import { randomFrom, randomWord, setOf } from "./machines.js";
 const run = promisify(execFile);
 const TOOLS = ["as", "objdump", "objcopy"] as const;
 /** Binutils 2.40 does not know Zicond. */
-const EXTENSIONS = "imac_zifencei_zba_zbb_zbc_zbs";
+const EXTENSIONS = "c_zifencei_zba_zbb_zbc_zbs";
 
 let absent: string | undefined;
 let version = "";
@@ -36,12 +36,14 @@ function needBinutils(ctx: TestContext): void {
 interface Given {
   readonly machine: Machine;
   readonly xlen: 32 | 64;
+  /** As the assembler is told. */
+  readonly march: string;
 }
 
 /** The machine's code for lines of GNU assembly, and where objdump's text of each instruction is. */
 async function gnu<T>(
   lines: readonly string[],
-  xlen: 32 | 64,
+  { xlen, march }: Pick<Given, "xlen" | "march">,
   use: (object: string, folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "commute-binutils-"));
@@ -49,7 +51,7 @@ async function gnu<T>(
     const [source, object] = [path.join(folder, "text.s"), path.join(folder, "text.o")];
     await writeFile(source, `.option norelax\n${lines.join("\n")}\n`);
     const mabi = xlen === 32 ? "ilp32" : "lp64";
-    await run("riscv64-linux-gnu-as", [`-march=rv${xlen}${EXTENSIONS}`, `-mabi=${mabi}`, "-o", object, source]);
+    await run("riscv64-linux-gnu-as", [`-march=${march}`, `-mabi=${mabi}`, "-o", object, source]);
     return await use(object, folder);
   } finally {
     await rm(folder, { recursive: true });
@@ -57,9 +59,9 @@ async function gnu<T>(
 }
 
 /** What objdump makes of each word; it knows from the object's attributes which extensions there are. */
-function dump(words: readonly bigint[], { machine, xlen }: Given): Promise<readonly string[]> {
-  const lines = words.map((w) => `.insn ${bytesOfWord(setOf(machine), w).length}, 0x${w.toString(16)}`);
-  return gnu(lines, xlen, async (object) => {
+function dump(words: readonly bigint[], given: Given): Promise<readonly string[]> {
+  const lines = words.map((w) => `.insn ${bytesOfWord(setOf(given.machine), w).length}, 0x${w.toString(16)}`);
+  return gnu(lines, given, async (object) => {
     const args = ["-d", "-M", "no-aliases", object];
     const { stdout } = await run("riscv64-linux-gnu-objdump", args, { maxBuffer: 1 << 28 });
     return stdout.split("\n").flatMap((line) => /^\s*[0-9a-f]+:\t[0-9a-f]{4,8}\s+(.*)$/.exec(line)?.[1] ?? []);
@@ -118,10 +120,14 @@ function sample({ machine }: Given, each: number): readonly { readonly name: str
     );
 }
 
-describe.each([64, 32] as const)("RV%i", async (xlen) => {
-  const machine = await loadMachine(path.resolve(`spec/riscv/rv${xlen}u.yaml`));
+describe.each([
+  ["rv64u", 64, `rv64ima${EXTENSIONS}`],
+  ["rv32u", 32, `rv32ima${EXTENSIONS}`],
+  ["rv64u_fd", 64, `rv64imafd${EXTENSIONS}`],
+] as const)("%s", async (name, xlen, march) => {
+  const machine = await loadMachine(path.resolve(`spec/riscv/${name}.yaml`));
   const set = setOf(machine);
-  const given = { machine, xlen };
+  const given = { machine, xlen, march };
   const words = sample(given, 60);
   const addresses: bigint[] = [];
   words.reduce((at, { word }) => {
@@ -160,7 +166,7 @@ describe.each([64, 32] as const)("RV%i", async (xlen) => {
       const option = line.startsWith("c.") ? "rvc" : "norvc";
       return `.option ${option}\n${line === "c.nop" ? line : gnuText(line)}`;
     });
-    const bytes = await gnu(theirs, xlen, async (object, folder) => {
+    const bytes = await gnu(theirs, given, async (object, folder) => {
       const binary = path.join(folder, "text.bin");
       await run("riscv64-linux-gnu-objcopy", ["-O", "binary", "-j", ".text", object, binary]);
       return readFile(binary);
@@ -204,7 +210,9 @@ describe.each([64, 32] as const)("RV%i", async (xlen) => {
     const theirs = await dump(short, given);
     expect(theirs).toHaveLength(short.length);
     // Instructions of the privileged architecture and CSRs are none of ours, and Zicond is none of theirs.
-    const others = /^(csr|mret|sret|uret|hret|dret|mnret|wfi|sfence|hfence|sinval|hinval|unimp|wrs|cbo|prefetch)/;
+    // Nor is what F and D compute.
+    const others =
+      /^(f(?!ence|lw|ld|sw|sd|sgnj|mv)|csr|mret|sret|uret|hret|dret|mnret|wfi|sfence|hfence|sinval|hinval|unimp|wrs|cbo|prefetch)/;
     const disagree = short.filter((word, i) => {
       const text = theirs[i] ?? "";
       const name = decode(machine, word)?.instruction.name;
@@ -244,7 +252,8 @@ describe.each([64, 32] as const)("RV%i", async (xlen) => {
     const zba = 3 * r + (xlen === 64 ? 4 * r + shift : 0);
     const zbb = (3 + 4 + 2) * r + (3 + 2 + 1 + 1 + 1) * unary + shift + (xlen === 64 ? 3 * unary + 2 * r + r : 0);
     const [zbc, zbs, zicond, zifencei] = [3 * r, 4 * r + 4 * shift, 2 * r, 2 ** 22];
-    expect(count).toBe(im + a + zba + zbb + zbc + zbs + zicond + zifencei);
+    const fd = name === "rv64u_fd" ? 4 * 2 ** 22 + 6 * r + 4 * unary : 0;
+    expect(count).toBe(im + a + zba + zbb + zbc + zbs + zicond + zifencei + fd);
     const compressed = set.instructions.filter((i) => i.encoding.width === 16);
     const halves = Array.from({ length: 1 << 16 }, (_, i) => BigInt(i)).filter((w) => (w & 3n) !== 3n);
     for (const word of halves) {

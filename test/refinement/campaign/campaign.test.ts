@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCampaign } from "../../../refinement/campaign/campaign.js";
+import type { Crew } from "../../../refinement/campaign/crew.js";
 import type { CampaignEvent } from "../../../refinement/campaign/events.js";
+import { Executor } from "../../../refinement/campaign/executor.js";
 import { type CampaignOptions, defaultOptions, matches } from "../../../refinement/campaign/options.js";
 import type { Report } from "../../../refinement/campaign/report.js";
 import { readCounterexample } from "../../../refinement/counterexample-file.js";
@@ -49,6 +51,9 @@ async function run(refinements: Refinement[], options: Partial<CampaignOptions> 
 function verdictsOf(report: Report): Record<string, string> {
   return Object.fromEntries(report.refinements.flatMap((r) => r.obligations.map((o) => [o.name, o.verdict])));
 }
+
+const shown = (report: Report): string[] =>
+  report.refinements.flatMap((r) => r.obligations.map((o) => `${o.name} ${o.verdict} ${o.by}`));
 
 describe("a campaign", () => {
   it("reports every obligation in the diagram's order", async () => {
@@ -198,6 +203,36 @@ describe("exploration and tests", () => {
     ]);
   });
 
+  it("that are cut off keep what they found", async () => {
+    const controller = new AbortController();
+    const { files, load } = await given(explored("commute"));
+    const found: string[] = [];
+    const executor = new Executor(load);
+    const crew = {
+      size: 1,
+      run: (...[request, , onProgress, onFound]: Parameters<Crew["run"]>) =>
+        executor
+          .run(request, undefined, onProgress, (settled) => {
+            onFound?.(settled);
+            found.push(settled.obligation);
+            controller.abort();
+          })
+          .then(() => Promise.reject(new Error("ended"))),
+      close: async () => undefined,
+    };
+    const { report } = await runCampaign(files, {
+      ...defaultOptions(),
+      load,
+      modes: ["explore"],
+      signal: controller.signal,
+      crew,
+    });
+    expect(found.length).toBeGreaterThan(0);
+    expect(shown(report)).toContain("commute/commit refuted states");
+    expect(shown(report).at(-1)).toBe("commute/* unknown interrupted");
+    expect(report.verdict).toBe("refuted");
+  });
+
   it("give the shortest schedule as counterexample", async () => {
     const { report, findings } = await run([explored("commute")], { modes: ["explore"] });
     expect(verdictsOf(report)).toMatchObject({ "commute/commit": "refuted", "commute/prepare": "explored" });
@@ -229,7 +264,7 @@ describe("exploration and tests", () => {
        }
        export async function testEmulator() { return { missing: [{ program: "qemu", remedy: "install it" }] }; }`,
     );
-    const testers = { machine: module, emulator: module };
+    const testers = { machine: module, emulator: module, translator: module };
     const { report, events } = await run([counter()], { modes: ["test"], testers, cases: 7, seed: 3 });
     expect(report.refinements[0]?.obligations).toMatchObject([
       { name: "commute/*", verdict: "tested", method: "test", by: "cases", count: 7, seed: 3 },
@@ -238,7 +273,8 @@ describe("exploration and tests", () => {
 
     const { guest, assumptions, faults, mapping } = counter();
     const common = { name: "box", title: "box", kind: "test", file: "box.yaml", fault: undefined };
-    const box: Refinement = { form: "emulator", ...common, guest, assumptions, faults, mapping, module, options: {} };
+    const emulator = { kind: "module", module, options: {} } as const;
+    const box: Refinement = { form: "emulator", ...common, guest, assumptions, faults, mapping, emulator };
     const skipped = await run([box], { testers });
     expect(skipped.report.refinements[0]).toMatchObject({ skipped: [{ program: "qemu" }], obligations: [] });
     const beside = await run([counter(), box], { testers });
@@ -247,6 +283,103 @@ describe("exploration and tests", () => {
     expect(named.report.verdict).toBe("inconclusive");
     const proved = await run([box], { testers, modes: ["prove"] });
     expect(proved.report.refinements[0]?.obligations).toMatchObject([{ verdict: "unsupported" }]);
+  });
+});
+
+describe("a task that is cut off", () => {
+  const refuted = (name: string, variable: string) =>
+    `{ name: "${name}", verdict: { verdict: "refuted", by: "cases", counterexample: { ...C, obligation: "${name}", cause: { obligation: "${name}", variable: "${variable}" } } } }`;
+
+  /** A tester that finds some things and then goes on until it is stopped, or for ever. */
+  async function tester(name: string, body: string): Promise<CampaignOptions["testers"]> {
+    const [finding] = (await run([counter("commute")], { modes: ["prove"] })).findings;
+    const c = JSON.stringify(finding?.counterexample, (_, v) => (typeof v === "bigint" ? Number(v) : v));
+    const module = path.join(directory, `${name}.mjs`);
+    await writeFile(
+      module,
+      `const C = ${c};
+       const stopped = (signal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+       ${body}`,
+    );
+    return { machine: module, emulator: module, translator: undefined };
+  }
+
+  function box(): Refinement {
+    const { guest, assumptions, faults, mapping } = counter();
+    const emulator = { kind: "module", module: "box.js", options: {} } as const;
+    return {
+      form: "emulator",
+      name: "box",
+      title: "",
+      kind: "",
+      file: "",
+      fault: undefined,
+      guest,
+      assumptions,
+      faults,
+      mapping,
+      emulator,
+    };
+  }
+
+  it("keeps the obligations of a black box that were settled, and the rest is unknown: never a whole answer", async () => {
+    const testers = await tester(
+      "box",
+      `export async function testEmulator(r, o) {
+         const results = [{ name: "commute/a", verdict: { verdict: "tested", cases: 3, seed: 1 } }];
+         for (const result of results) o.onResult(result);
+         await stopped(o.signal);
+         return results;
+       }
+       export const emulatorIdentity = async () => "box";`,
+    );
+    const cacheDir = path.join(directory, "cut");
+    const { report } = await run([box()], { testers, budgetMs: 300, cacheDir });
+    expect(shown(report)).toEqual(["commute/a tested cases", "commute/* unknown budget"]);
+    expect(report.verdict).toBe("inconclusive");
+    const again = await run([box()], { testers, budgetMs: 300, cacheDir });
+    expect(again.report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
+  });
+
+  it("keeps counterexamples of a worker that is ended, as findings and in files", async () => {
+    const testers = await tester(
+      "machine",
+      `export async function testRefinement(r, o) {
+         o.onResult(${refuted("commute/commit/tick", "n")});
+         o.onResult(${refuted("commute/commit/tick", "m")});
+         await new Promise(() => {});
+       }`,
+    );
+    const executor = new Executor(async () => counter());
+    const saveDir = path.join(directory, "cut-off");
+    const options = { testers, modes: ["test"] as const, budgetMs: 300, saveDir };
+    const crew = {
+      size: 1,
+      /** As a worker thread: its answer never comes once it is ended. */
+      run: (...[request, signal, onProgress, onFound]: Parameters<Crew["run"]>) =>
+        Promise.race([
+          executor.run(request, undefined, onProgress, onFound),
+          new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(new Error("ended")))),
+        ]),
+      close: async () => undefined,
+    };
+    const { report, findings } = await run([counter()], { ...options, crew });
+    expect(shown(report)).toEqual(["commute/commit/tick refuted cases", "commute/* unknown budget"]);
+    expect(report.verdict).toBe("refuted");
+    expect(findings.map((f) => f.counterexample.cause.variable)).toEqual(["n", "m"]);
+    expect((await readdir(saveDir, { recursive: true })).filter((f) => f.endsWith(".yaml"))).toHaveLength(2);
+  });
+
+  it("that fails in the middle keeps them as well", async () => {
+    const testers = await tester(
+      "failing",
+      `export async function testRefinement(r, o) {
+         o.onResult(${refuted("commute/commit/tick", "n")});
+         throw new Error("a slip");
+       }`,
+    );
+    const { report } = await run([counter()], { testers, modes: ["test"] });
+    expect(shown(report)).toEqual(["commute/commit/tick refuted cases", "commute/* unknown defect"]);
   });
 });
 
@@ -300,5 +433,14 @@ describe("globs", () => {
     expect(matches("commute/c.cle", "commute/cycle")).toBe(false);
     expect(matches("*/cycle*", "invariant/cycle")).toBe(true);
     expect(matches("a(b", "a(b")).toBe(true);
+    for (const name of ["commute/a", "commute/bc", "commute/bd/e", "invariant/x"])
+      expect(matches("{commute/{a,b{c,d/*}},invariant/*}", name), name).toBe(true);
+    for (const name of ["commute/b", "commute/d/e", "commute", "a", "invariant"])
+      expect(matches("{commute/{a,b{c,d/*}},invariant/*}", name), name).toBe(false);
+    // Braces without a partner, and commas outside, stand for themselves.
+    expect(matches("a{b,c", "a{b,c")).toBe(true);
+    expect(matches("{a{b,c}", "{ac")).toBe(true);
+    expect(matches("a,b}", "a,b}")).toBe(true);
+    expect(matches("jal a0, {x,y}", "jal a0, y")).toBe(true);
   });
 });

@@ -32,6 +32,7 @@ async function workers(size: number): Promise<Crew> {
        }
        if (obligation === "invariant/prepare") return { kind: "failed", by: "defect", reason: "a bug" };
        port.postMessage([1, 2]);
+       if (obligation === "materialize/later") { port.postMessage(answer.settled[0]); await new Promise(() => setInterval(() => {}, 1000)); }
        return answer;
      }`,
   );
@@ -71,6 +72,27 @@ describe("worker threads", () => {
       ]);
       expect([dead?.status, hanging?.status, fine?.status]).toEqual(["rejected", "rejected", "fulfilled"]);
       expect(await crew.run(request("commute/commit"), never, () => undefined)).toMatchObject({ kind: "settled" });
+    } finally {
+      await crew.close();
+    }
+  });
+
+  it("that are ended have told what they found", async () => {
+    const crew = await workers(1);
+    try {
+      const stop = new AbortController();
+      const found: string[] = [];
+      const ended = crew.run(
+        request("materialize/later"),
+        stop.signal,
+        () => undefined,
+        (settled) => {
+          found.push(settled.obligation);
+          stop.abort();
+        },
+      );
+      await expect(ended).rejects.toThrow();
+      expect(found).toEqual(["materialize/later"]);
     } finally {
       await crew.close();
     }

@@ -2,7 +2,7 @@
 import path from "node:path";
 import { assembleProgram } from "../../../refinement/assembly/index.js";
 import { assembleX86, decodeX86, disassembleX86 } from "../../../refinement/assembly/x86/index.js";
-import { BlockValidation } from "../../../refinement/campaign/blocks.js";
+import { validateBlock } from "../../../refinement/campaign/blocks.js";
 import { Solvers } from "../../../refinement/campaign/discharge.js";
 import type { Violation } from "../../../refinement/execute/commute.js";
 import { zeroState } from "../../../refinement/execute/concrete.js";
@@ -12,7 +12,7 @@ import type { TranslatorRefinement } from "../../../refinement/refinement.js";
 import type { Settled } from "../../../refinement/campaign/report.js";
 import type { Exit, FaultEntry, HelperCall, Point, Translation } from "../../../refinement/translation.js";
 import { loadMachine } from "../../../spec/notation/index.js";
-import { add, constant, lambda, load, ne, variable, zext, concat } from "../../../refinement/terms/build.js";
+import { add, constant, ite, lambda, load, ne, variable, zext, concat } from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { MemoryValue } from "../../../refinement/terms/value.js";
 import { Generator } from "../../../refinement/solver/generator.js";
@@ -47,6 +47,7 @@ export function refinement(machine = "rv64im"): Promise<TranslatorRefinement> {
 async function make(machine: string): Promise<TranslatorRefinement> {
   const guest = await loadMachine(path.resolve(`spec/riscv/${machine}.yaml`));
   const host = await loadMachine(path.resolve("spec/x86-64/x86-64.yaml"));
+  const reserved = ne(load(term(host, "mem"), add(term(host, "rdi"), constant(64, 272n)), 1), constant(8, 0n));
   return {
     form: "translator",
     name: "by-hand",
@@ -62,20 +63,22 @@ async function make(machine: string): Promise<TranslatorRefinement> {
     translator: { kind: "module", module: "", options: {} },
     abstraction: new Map([
       ["x", context(guest, host)],
+      ["reservation.valid", reserved],
       [
-        "reservation.valid",
-        ne(load(term(host, "mem"), add(term(host, "rdi"), constant(64, 272n)), 1), constant(8, 0n)),
+        "reservation.address",
+        ite(reserved, load(term(host, "mem"), add(term(host, "rdi"), constant(64, 280n)), 8), constant(64, 0n)),
       ],
-      ["reservation.address", load(term(host, "mem"), add(term(host, "rdi"), constant(64, 280n)), 8)],
       ["pc", load(term(host, "mem"), add(term(host, "rdi"), constant(64, 256n)), 8)],
     ]),
+    views: new Map(),
     memory: new Map([["mem", "guest"]]),
     regions: [
       { kind: "based", name: "context", base: "rdi", below: 0n, size: 512n },
       { kind: "based", name: "stack", base: "rsp", below: 4096n, size: 0n },
-      { kind: "guest", name: "guest", at: 0n },
+      { kind: "guest", name: "guest", at: 0n, writeOnly: true },
     ],
     limit: 1n << 47n,
+    helpers: new Map(),
     preserve: ["rbx", "rbp", "rsp", "rdi", "r12", "r13", "r14", "r15", "DF"],
   };
 }
@@ -142,7 +145,7 @@ export async function settle(of: ByHand): Promise<readonly Settled[]> {
   const solvers = new Solvers("auto", undefined);
   try {
     const tools = { decode: decodeX86, disassemble: disassembleX86 };
-    const validation = new BlockValidation(r, { name: "block", pc: GUEST, code }, translation, tools, {
+    return await validateBlock(r, { name: "block", pc: GUEST, code }, translation, tools, {
       name: r.name,
       seed: 1,
       timeoutMs: 10_000,
@@ -151,7 +154,6 @@ export async function settle(of: ByHand): Promise<readonly Settled[]> {
       date: "2026-11-27",
       solver: () => solvers.get(),
     });
-    return await validation.settle();
   } finally {
     await solvers.close();
   }

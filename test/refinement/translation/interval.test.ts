@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { neverIn } from "../../../refinement/translation/interval.js";
-import { add, and, constant, eq, extract, not, or, ule, ult, variable } from "../../../refinement/terms/build.js";
+import { add, and, constant, eq, extract, not, or, sub, ule, ult, variable } from "../../../refinement/terms/build.js";
 import { evaluate } from "../../../refinement/terms/evaluate.js";
 import { bits } from "../../../refinement/terms/sort.js";
 import type { Term } from "../../../refinement/terms/term.js";
@@ -13,6 +13,7 @@ const number = fc.bigInt({ min: 0n, max: 2n ** BigInt(WIDTH) - 1n });
 const operand = fc.oneof(
   number.map((n) => constant(WIDTH, n)),
   number.map((n) => add(a, constant(WIDTH, n))),
+  number.map((n) => sub(constant(WIDTH, n), a)),
 );
 const top = fc.tuple(operand, fc.nat(WIDTH - 1)).map(([t, lo]) => extract(t, WIDTH - 1, lo));
 const comparison = fc.oneof(
@@ -50,5 +51,8 @@ test("addresses below the middle of the address space are canonical", () => {
     const canonical = ule(add(at, constant(64, half)), constant(64, 2n * half - bytes));
     expect(neverIn(not(canonical), { address: at, lo: 0n, hi: half - bytes })).toBe(true);
     expect(neverIn(not(canonical), { address: at, lo: 0n, hi: half - bytes + 1n })).toBe(false);
+    const negated = ule(sub(constant(64, half - bytes), at), constant(64, 2n * half - bytes));
+    expect(neverIn(not(negated), { address: at, lo: 0n, hi: half - bytes })).toBe(true);
+    expect(neverIn(not(negated), { address: at, lo: 0n, hi: half - bytes + 1n })).toBe(false);
   }
 });

@@ -75,7 +75,7 @@ describe("an answer", () => {
 });
 
 /** A program that does `script` with each `line`, as JavaScript; what it answers to three requests. */
-async function answers(script: string, timeoutMs = 20_000): Promise<readonly TranslationAnswer[]> {
+async function answers(script: string, timeoutMs = 20_000, fault?: string): Promise<readonly TranslationAnswer[]> {
   const directory = await mkdtemp(path.join(tmpdir(), "translator-"));
   await writeFile(
     path.join(directory, "translator.mjs"),
@@ -89,7 +89,7 @@ async function answers(script: string, timeoutMs = 20_000): Promise<readonly Tra
      }`,
   );
   const command = [process.execPath, "./translator.mjs"];
-  const opened = openCommand({ kind: "command", command, directory, timeoutMs });
+  const opened = openCommand({ kind: "command", wholePrograms: false, command, directory, timeoutMs }, fault);
   if ("missing" in opened) throw new Error("node is not there");
   const { translator } = opened;
   const all: TranslationAnswer[] = [];
@@ -112,8 +112,19 @@ describe("a translator that", () => {
     expect((await answers("say({ ...right, id });")).map(shown)).toEqual(["translated", "translated", "translated"]);
   });
 
+  test("is to plant a fault is told its name", async () => {
+    const told = await answers("say({ id, unsupported: String(JSON.parse(line).fault) });", 10_000, "early");
+    expect(told).toEqual(Array.from({ length: 3 }, () => ({ kind: "unsupported", what: "early" })));
+  });
+
   test("is not there", () => {
-    const opened = openCommand({ kind: "command", command: ["./nobody"], directory: tmpdir(), timeoutMs: 1000 });
+    const opened = openCommand({
+      kind: "command",
+      wholePrograms: false,
+      command: ["./nobody"],
+      directory: tmpdir(),
+      timeoutMs: 1000,
+    });
     expect(opened).toMatchObject({ missing: [{ program: "./nobody" }] });
   });
 
@@ -149,6 +160,7 @@ describe("a translator that", () => {
     const directory = await mkdtemp(path.join(tmpdir(), "translator-"));
     const opened = openCommand({
       kind: "command",
+      wholePrograms: false,
       command: [process.execPath, "-e", ""],
       directory,
       timeoutMs: 20_000,

@@ -22,8 +22,8 @@ transitions:
 `;
 
 test("the machines and the refinements shown", async () => {
-  expect(shown).toHaveLength(4);
-  const [counter = "", little = "", buffered = "", jit = ""] = shown;
+  expect(shown).toHaveLength(6);
+  const [counter = "", little = "", buffered = "", jit = "", , helpers = ""] = shown;
   expect((await machineOf(counter)).transitions.map((t) => t.name)).toEqual(["count", "reset"]);
   expect((await machineOf(little)).transitions.map((t) => t.name)).toEqual([
     "add",
@@ -37,6 +37,13 @@ test("the machines and the refinements shown", async () => {
   const spec = readdirSync("spec", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml"));
   const machines = Object.fromEntries(spec.map((name) => [`spec/${name}`, readFileSync(`spec/${name}`, "utf8")]));
   expect((await refinementOf({ ...machines, "refinement.yaml": jit })).name).toBe("my-jit");
+  const calling = `${jit.replace("guest: rv64im", "guest: services")}${helpers}`;
+  const services = `machine: services
+extends: rv64im
+uninterpreted: { "service(number: bits(64), argument: bits(64))": bits(64) }
+`;
+  const called = await refinementOf({ ...machines, "refinement.yaml": calling, "services.yaml": services });
+  expect(called.form === "translator" && [...called.helpers.keys()]).toEqual(["helper_divu", "helper_service"]);
 });
 
 test("every key and built-in function is described", () => {

@@ -316,10 +316,11 @@ describe("a refinement", () => {
     const load = (fault?: string): Promise<Refinement> =>
       loadRefinement("vm/refinement.yaml", { files: memoryFiles(files), ...(fault === undefined ? {} : { fault }) });
     const r = await load();
-    expect(r.form === "emulator" ? [r.module, r.options] : []).toEqual([
-      "vm/driver.ts",
-      { speed: 3, list: ["a", true] },
-    ]);
+    expect(r.form === "emulator" ? r.emulator : undefined).toEqual({
+      kind: "module",
+      module: "vm/driver.ts",
+      options: { speed: 3, list: ["a", true] },
+    });
     // A fault of a black box is one of the definition it is compared with.
     expect((await load("odd")).guest.digest).not.toBe(r.guest.digest);
   });

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parseDocument } from "yaml";
 import { UserError } from "../../../refinement/errors.js";
 import { Diagnostics } from "../../../spec/notation/diagnostics.js";
 import { loadMachine, loadRefinement } from "../../../spec/notation/index.js";
@@ -45,6 +46,8 @@ describe("the project's files", () => {
   for (const file of files) {
     test(file, { timeout: 60_000 }, async () => {
       const text = readFileSync(file, "utf8");
+      // Any YAML reader's, an editor's too: the unquoted signatures that are read besides are for users.
+      expect(parseDocument(text).errors.map(({ message }) => message)).toEqual([]);
       const kind = /^(machine|refinement|stack):/m.exec(text)?.[1];
       if (kind === "machine" || kind === "refinement" || kind === "stack")
         expect(formProblems(kind, file, text)).toEqual([]);
