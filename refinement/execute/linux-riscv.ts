@@ -83,7 +83,7 @@ export class RiscvServices {
   private readonly argument: (index: number) => bigint;
   private readonly random: FixedBytes;
 
-  /** `executable` is what /proc/self/exe leads to. */
+  /** `executable` is what /proc/self/exe leads to: an absolute path, which glibc relies on. */
   constructor(
     memory: EngineMemory,
     width: number,

@@ -8,6 +8,7 @@
  * plus the trap's number on other machines; 132 (SIGILL) for an instruction that the decoder knows and the machine lacks; the lowest
  * byte of what an eBPF program returns; 152 (SIGXCPU) when `maxSteps` are done; 130 when interrupted.
  */
+import { resolve } from "node:path";
 import { bytesOfWord, codeVariables, decode, disassemble, lengthOfWord } from "../assembly/index.js";
 import { type RunOutcome, Simulator } from "../compile/simulator.js";
 import { UserError } from "../errors.js";
@@ -245,7 +246,7 @@ function loadElf(
   const auxiliary = auxiliaryOf(isa, elf, file, random);
   engine.setElement("x", 2, initialStack(engine.memory("mem"), top, BigInt(bits / 8), args, auxiliary));
   const argument = (index: number): bigint => engine.element("x", 10 + index);
-  const services = new RiscvServices(engine.memory("mem"), bits, file, argument, random);
+  const services = new RiscvServices(engine.memory("mem"), bits, resolve(file), argument, random);
   const convention = riscvConvention(engine, bits, (number) => services.serve(number));
   const process = new Process(engine.memory("mem"), convention, regions, heapStart, heapLimit, streams);
   return { process, elf, file };

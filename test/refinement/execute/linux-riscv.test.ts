@@ -83,6 +83,8 @@ describe("a program of the C library", () => {
     expect(result).toMatchObject({ exitCode: 3, reason: "exit" });
     expect(out).toBe("hello world, 2 arguments, 332833500 0xbeef\n");
     expect({ code: result.exitCode, out, err }).toEqual(await qemu(elf, ["world"]));
+    const beside = await ran(path.relative(process.cwd(), elf), ["world"], floats);
+    expect(beside).toMatchObject({ result: { exitCode: 3 }, out, err });
   });
 
   test("ends on a machine without floating-point registers where one is saved, and on one without arithmetic at the first, and says so", async (ctx) => {
