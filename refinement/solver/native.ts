@@ -125,7 +125,7 @@ class Conversation {
   complaints = "";
   fate = "it could not be started";
   private readonly process: ChildProcessWithoutNullStreams;
-  private output = "";
+  private answer = new Answer();
   private over = false;
   private waiting: (() => void) | undefined;
 
@@ -134,8 +134,8 @@ class Conversation {
     this.process.stdout.setEncoding("utf8");
     this.process.stderr.setEncoding("utf8");
     this.process.stdout.on("data", (text: string) => {
-      this.output += text;
-      if (this.output.length > MAX_OUTPUT) this.end("done");
+      this.answer.push(text);
+      if (this.answer.text.length > MAX_OUTPUT) this.end("done");
       this.waiting?.();
     });
     this.process.stderr.on("data", (text: string) => {
@@ -152,12 +152,15 @@ class Conversation {
 
   /** The answer, trimmed. If the process ends before it is whole: what there is of it, marked; `undefined` if nothing. */
   async say(command: string): Promise<string | undefined> {
-    this.output = "";
+    this.answer = new Answer();
     if (!this.over) this.process.stdin.write(command);
     for (;;) {
-      const answer = wholeAnswer(this.output);
+      const answer = this.answer.whole();
       if (answer !== undefined) return answer;
-      if (this.over) return this.output.trim() === "" ? undefined : `${this.output.trim()} (cut off)`;
+      if (this.over) {
+        const said = this.answer.text.trim();
+        return said === "" ? undefined : `${said} (cut off)`;
+      }
       await new Promise<void>((resolve) => {
         this.waiting = resolve;
       });
@@ -180,23 +183,39 @@ class Conversation {
   }
 }
 
-/** The first answer in `text` once it is whole: a word on a line, or an expression whose parentheses balance. */
-function wholeAnswer(text: string): string | undefined {
-  const start = text.search(/\S/);
-  if (start < 0) return undefined;
-  if (text[start] !== "(") {
-    const end = text.indexOf("\n", start);
-    return end < 0 ? undefined : text.slice(start, end).trim();
+/** What a solver has said since it was last spoken to; each character is looked at once, however it comes in pieces. */
+class Answer {
+  text = "";
+  private start = -1;
+  private read = 0;
+  private depth = 0;
+  private quote = "";
+
+  push(text: string): void {
+    this.text += text;
   }
-  let depth = 0;
-  let quote = "";
-  for (let i = start; i < text.length; i++) {
-    const c = text[i] ?? "";
-    if (quote !== "") {
-      if (c === quote) quote = "";
-    } else if (c === '"' || c === "|") quote = c;
-    else if (c === "(") depth++;
-    else if (c === ")" && --depth === 0) return text.slice(start, i + 1);
+
+  /** The first answer once it is whole: a word on a line, or an expression whose parentheses balance. */
+  whole(): string | undefined {
+    const { text } = this;
+    if (this.start < 0) {
+      this.start = text.search(/\S/);
+      if (this.start < 0) return undefined;
+      this.read = this.start;
+    }
+    if (text[this.start] !== "(") {
+      const end = text.indexOf("\n", this.read);
+      this.read = text.length;
+      return end < 0 ? undefined : text.slice(this.start, end).trim();
+    }
+    for (; this.read < text.length; this.read++) {
+      const c = text[this.read] ?? "";
+      if (this.quote !== "") {
+        if (c === this.quote) this.quote = "";
+      } else if (c === '"' || c === "|") this.quote = c;
+      else if (c === "(") this.depth++;
+      else if (c === ")" && --this.depth === 0) return text.slice(this.start, this.read + 1);
+    }
+    return undefined;
   }
-  return undefined;
 }
