@@ -19,6 +19,8 @@ const BLOCKS = 1500;
 /** Of a sweep, 60% of which are single instructions. */
 const VALIDATED = 2500;
 const CORES = 2;
+/** The value of the trap for a misaligned jump, which QEMU has wrong. */
+const BADADDR = "trap.value";
 
 async function reading(root: string): Promise<readonly Row[]> {
   const saved = await readFile(path.join(root, "test", "impl", "qemu", "logs", "single.log"));
@@ -62,13 +64,13 @@ async function translating(root: string): Promise<Row> {
   return { name: "qemu: translations made and read", value: count / seconds, unit: "blocks/s" };
 }
 
-/** Single-instruction blocks made by QEMU, read and proved, each at all its exits and faults. */
+/** Single-instruction blocks made by QEMU, read and proved, each at all its exits and faults; but for what docs/findings.md has of them. */
 async function validating(root: string): Promise<Row> {
   const file = path.join(root, "impl", "qemu", "refinement.yaml");
   const { guest } = await loadRefinement(file);
   const names = (guest.instructionSet?.instructions ?? []).map((i) => i.name);
   const began = performance.now();
-  const { report } = await runCampaign([file], {
+  const { report, findings } = await runCampaign([file], {
     ...defaultOptions(),
     only: names.flatMap((name) => [`commute/${name}-*`, `materialize/${name}-*`]),
     cases: VALIDATED,
@@ -76,8 +78,10 @@ async function validating(root: string): Promise<Row> {
   });
   const seconds = (performance.now() - began) / 1000;
   const obligations = report.refinements.flatMap((r) => r.obligations);
-  const open = obligations.find((o) => o.verdict !== "proved");
+  const open = obligations.find((o) => o.verdict !== "proved" && o.verdict !== "refuted");
   if (open !== undefined) throw new Error(`${open.name} is ${open.verdict}`);
+  const other = findings.find(({ counterexample }) => counterexample.cause.variable !== BADADDR);
+  if (other !== undefined) throw new Error(`${other.counterexample.obligation} is refuted`);
   const blocks = new Set(obligations.map((o) => o.name.split("/")[1]));
   return {
     name: "qemu: blocks of one instruction validated",

@@ -52,7 +52,8 @@ const PATH_MISTAKES: Readonly<Record<string, string>> = {
 /** A path that the operating system refuses is the user's to mend, whatever its reason. `path` is for errors that do not say which. */
 export function pathMistake(error: unknown, path?: string): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
-  const which = "path" in error ? String(error.path) : path;
+  // Of a copy, the template is in order; it is the new file that was refused.
+  const which = "dest" in error ? String(error.dest) : "path" in error ? String(error.path) : path;
   const why = PATH_MISTAKES[String(error.code)] ?? ("errno" in error ? error.message : undefined);
   return why === undefined || which === undefined ? undefined : `${which}: ${why}`;
 }

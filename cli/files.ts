@@ -35,11 +35,16 @@ export async function writableFile(file: string, option: string): Promise<void> 
   });
 }
 
+/** Of a file that could be opened before the work; its disk may have become full since. */
+export async function writeOutput(file: string, text: string, option: string): Promise<void> {
+  await attempt(option, file, () => writeFile(resolve(file), text));
+}
+
 async function attempt(option: string, path: string, action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    const why = pathMistake(error);
+    const why = pathMistake(error, path);
     if (why === undefined) throw error;
     throw new UserError(`${option} ${path} cannot be written: ${why}`);
   }

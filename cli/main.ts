@@ -13,7 +13,7 @@ import { addList } from "./commands/list.js";
 import { addReplay } from "./commands/replay.js";
 import { addRun } from "./commands/run.js";
 import { exit, WRONG_USE } from "./exit.js";
-import { report } from "./failure.js";
+import { pathMistake, report } from "./failure.js";
 import { version } from "./package.js";
 import { Output } from "./terminal/output.js";
 
@@ -37,11 +37,13 @@ for (const add of [addList, addCheck, addReplay, addExplain, addRun, addAsm, add
   add(program).exitOverride();
 }
 
-// A reader who has seen enough (`commute list | head -1`) is no failure.
+// A reader who has seen enough (`commute list | head -1`) is no failure; a disk that is full is one.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(process.exitCode ?? 0);
+  if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+  process.stderr.write(`error: ${pathMistake(error, "standard output") ?? error.message}\n`);
+  process.exit(WRONG_USE);
 });
+process.stderr.on("error", () => undefined); // There is nobody left to be told.
 
 try {
   await program.parseAsync();

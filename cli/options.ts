@@ -1,5 +1,7 @@
 /** Values of options, checked when the command line is read. */
 import { InvalidArgumentError, Option } from "commander";
+import { UserError } from "../refinement/errors.js";
+import type { Machine } from "../refinement/machine.js";
 
 /** `10s`, `500ms`, `2m`, `1h`: milliseconds. */
 export function durationOption(text: string): number {
@@ -45,4 +47,13 @@ function addressOption(text: string): bigint {
 /** Where assembly stands. (Help shows defaults as JSON, which has no big integers.) */
 export function pcOption(): Option {
   return new Option("--pc <ADDRESS>", "address of the first instruction").argParser(addressOption).default(0n, "0");
+}
+
+export function checkPc(machine: Machine, pc: bigint): void {
+  const name = machine.instructionSet?.programCounter ?? machine.decoded?.programCounter;
+  const sort = machine.variables.find((v) => v.name === name)?.sort;
+  if (sort?.kind === "bits" && pc >> BigInt(sort.width) !== 0n)
+    throw new UserError(
+      `--pc 0x${pc.toString(16)} is no address of ${machine.name}, whose \`${name}\` has ${sort.width} bits`,
+    );
 }

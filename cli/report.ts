@@ -1,6 +1,7 @@
 /** A refinement's verdicts for a reader: a table of kinds of obligation by method, what is not well by name, what it rests on. */
 import { dirname } from "node:path";
 import type { ObligationReport, RefinementReport } from "../refinement/campaign/report.js";
+import { knownText } from "../refinement/counterexample.js";
 import { isGood, type Method } from "../refinement/verdict.js";
 import type { Colors } from "./terminal/output.js";
 import { duration } from "./terminal/progress.js";
@@ -95,13 +96,16 @@ function total(members: readonly ObligationReport[]): string {
   return `${amount} in ${duration(members.reduce((sum, o) => sum + o.ms, 0) / 1000)}`;
 }
 
-/** `holds: 40 proved (31 by rewriting), 3 tested, all from the cache` */
+/** `refuted: 40 proved (31 by rewriting), 3 refuted (3 known), all from the cache` */
 function conclusion(report: RefinementReport, colors: Colors): string {
   const { obligations, verdict } = report;
   const byRewriting = obligations.filter((o) => o.verdict === "proved" && o.by === "rewrite").length;
-  const parts = count(obligations.map((o) => o.verdict)).map(
-    ([name, n]) => `${n} ${name}${name === "proved" && byRewriting > 0 ? ` (${byRewriting} by rewriting)` : ""}`,
-  );
+  const known = obligations.filter((o) => o.known !== undefined).length;
+  const notes = new Map([
+    ["proved", byRewriting === 0 ? "" : ` (${byRewriting} by rewriting)`],
+    ["refuted", known === 0 ? "" : ` (${known} known)`],
+  ]);
+  const parts = count(obligations.map((o) => o.verdict)).map(([name, n]) => `${n} ${name}${notes.get(name) ?? ""}`);
   const cached = obligations.filter((o) => o.cached === true).length;
   const from =
     cached === 0 ? "" : cached === obligations.length ? ", all from the cache" : `, ${cached} from the cache`;
@@ -116,7 +120,7 @@ const NAMED = 6;
 export function problems(obligations: readonly ObligationReport[], colors: Colors, refinement?: string): string[] {
   const groups = grouped(
     obligations.filter((each) => !isGood(each.verdict)),
-    (o) => JSON.stringify([o.verdict, o.method, o.by, o.reason]),
+    (o) => JSON.stringify([o.verdict, o.method, o.by, o.reason, o.known]),
   );
   return groups.flatMap((group) => {
     // Few are worth a line for each saved file, many one for the folder.
@@ -132,12 +136,13 @@ function problem(members: readonly ObligationReport[], colors: Colors, refinemen
   const names = members.slice(0, NAMED).map((o) => o.name);
   const more = members.length > NAMED ? ` and ${members.length - NAMED} more` : "";
   const why = reason === undefined || reason === by ? "" : `: ${reason}`;
+  const known = first.known === undefined ? "" : `, known: ${knownText(first.known)}`;
   const files = [...new Set(members.flatMap((o) => (o.counterexample === undefined ? [] : [o.counterexample])))];
   const [file] = files;
   const saved =
     file === undefined ? "" : ` → ${files.length === 1 ? file : `${files.length} files in ${dirname(file)}`}`;
   const of = refinement === undefined ? "" : `${refinement} `;
-  return `${colorOf(colors, verdict)(verdict)} ${of}${names.join(", ")}${more} (${method}, ${by})${why}${colors.dim(saved)}`;
+  return `${colorOf(colors, verdict)(verdict)} ${of}${names.join(", ")}${more} (${method}, ${by})${why}${known}${colors.dim(saved)}`;
 }
 
 function grouped<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {

@@ -81,7 +81,7 @@ function isInitial(machine: Machine, state: State): boolean {
 const ROUNDS = 8;
 
 /** A state that meets the machine's initial condition, made from `state` by assignments. */
-export function satisfy(machine: Machine, state: State): State | undefined {
+function satisfy(machine: Machine, state: State): State | undefined {
   let current = state;
   for (let round = 0; round < ROUNDS; round++) {
     if (isInitial(machine, current)) return current;

@@ -11,8 +11,6 @@ export interface Coverage {
   readonly guestSteps: number;
   /** Host steps that stood for no guest step and had to lower the rank. */
   readonly stutters: number;
-  /** Runs that ended because no host transition was enabled although the guest could go on. */
-  readonly stuck: number;
   /** How often the reference executed each host transition; all of them are named. What ran at speed is not in it. */
   readonly host: ReadonlyMap<string, number>;
   /** The same of the guest's transitions. */
@@ -26,7 +24,6 @@ export class CoverageCounter implements Coverage {
   hostSteps = 0;
   guestSteps = 0;
   stutters = 0;
-  stuck = 0;
   readonly host: Map<string, number>;
   readonly guest: Map<string, number>;
   readonly points: Map<string, number>;

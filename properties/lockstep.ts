@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import type { Counterexample } from "../refinement/counterexample.js";
 import { InternalDefect } from "../refinement/errors.js";
+import { mustProgress } from "../refinement/execute/commute.js";
 import { variableOf } from "../refinement/execute/difference.js";
 import type { State } from "../refinement/execute/state.js";
 import type { MachineRefinement } from "../refinement/refinement.js";
@@ -69,7 +70,7 @@ export async function testRefinement(refinement: MachineRefinement, options: Tes
 }
 
 /** So many cases that a few seconds do: what cannot be run at speed gets fewer, the more there is to evaluate. */
-export function defaultCases(refinement: MachineRefinement, atSpeed: boolean): number {
+function defaultCases(refinement: MachineRefinement, atSpeed: boolean): number {
   if (atSpeed) return SIEVED_CASES;
   const terms = [
     ...refinement.abstraction.values(),
@@ -217,7 +218,8 @@ class Campaign {
     // A smaller case goes wrong no later.
     let limits: Limits = { hostSteps: failure.schedule.length, guestSteps: Number.MAX_SAFE_INTEGER };
     const again = (candidate: Case): Failure | undefined => {
-      const sieved = failure.schedule.length === 0 ? undefined : this.cases.sieve(candidate, limits.hostSteps);
+      // That the host is stuck shows when it is to take one more step.
+      const sieved = failure.schedule.length === 0 ? undefined : this.cases.sieve(candidate, limits.hostSteps + 1);
       if (sieved === "elsewhere" || (sieved !== undefined && sieved.suspicion === undefined)) return undefined;
       return this.cases
         .run(candidate, new CoverageCounter(this.refinement), limits)
@@ -277,15 +279,18 @@ class Campaign {
 
   private families(): readonly Family[] {
     const { refinement } = this;
-    const stutters = [...refinement.steps.values()].flat().some((c) => c.steps.length === 0 && !c.environment);
     return [
       ...(this.begun.host > 0 ? (["initial"] as const) : []),
       ...(refinement.concretize === undefined ? [] : (["inverse"] as const)),
       "invariant",
       "commute",
-      ...(stutters ? (["progress"] as const) : []),
+      ...(refinement.guest.transitions.length > 0 ? (["progress"] as const) : []),
       ...(refinement.materialize.length > 0 ? (["materialize"] as const) : []),
     ];
+  }
+
+  private get stutters(): boolean {
+    return [...this.refinement.steps.values()].flat().some(mustProgress);
   }
 
   private verdict(family: Family): Verdict {
@@ -293,7 +298,7 @@ class Campaign {
       return { verdict: "unknown", by: "cases", reason: `interrupted after ${this.drawn} of ${this.total} cases` };
     const missing = this.missing(family);
     if (missing !== undefined) return { verdict: "vacuous", by: "cases", reason: missing };
-    if (family === "progress" && this.refinement.rank === undefined) {
+    if (family === "progress" && this.stutters && this.refinement.rank === undefined) {
       return { verdict: "unsupported", what: "a host step can stutter and the refinement gives no rank" };
     }
     if (family === "commute" && this.uncertain > 0) {
@@ -319,7 +324,8 @@ class Campaign {
       case "commute":
         return coverage.guestSteps === 0 ? "no step of the guest was executed" : undefined;
       case "progress":
-        return coverage.stutters === 0 ? "no stuttering step was executed" : undefined;
+        if (this.stutters && coverage.stutters === 0) return "no stuttering step was executed";
+        return coverage.guestSteps === 0 ? "no step of the guest was executed" : undefined;
       case "materialize":
         return [...coverage.points.values()].every((n) => n === 0)
           ? "the host was never where it can be interrupted"

@@ -2,8 +2,8 @@
  * One run of a host beside its guest: the diagram is checked at every step, the materialization points in every state.
  */
 import type { Difference, ScheduledStep } from "../refinement/counterexample.js";
-import { abstract, checkPoints, checkStep, type Violation } from "../refinement/execute/commute.js";
-import { enabledTransitions, environment } from "../refinement/execute/concrete.js";
+import { checkGoesOn, checkPoints, checkStep, type Violation } from "../refinement/execute/commute.js";
+import { environment } from "../refinement/execute/concrete.js";
 import type { State } from "../refinement/execute/state.js";
 import type { MachineRefinement } from "../refinement/refinement.js";
 import { Evaluator } from "../refinement/terms/evaluate.js";
@@ -48,19 +48,16 @@ export function run(
     if (seen.length > 0) return outcome(seen, schedule, states);
     if (index >= limits.hostSteps || guestSteps >= limits.guestSteps) break;
     const step = next(current, index);
-    if (step === undefined) {
-      if (enabledTransitions(refinement.guest, abstract(refinement, current)).length > 0) coverage.stuck++;
-      break;
-    }
+    if (step === undefined) break;
     const report = checkStep(refinement, current, step);
-    if (!report.applicable) break;
+    if (!report.applicable) return FINE;
     coverage.step(step.transition, report, stutters(refinement, current, step, report.guestSteps.length));
     schedule.push(step);
     if (report.violations.length > 0) return outcome(report.violations, schedule, states);
     guestSteps += report.guestSteps.length;
     current = report.next;
   }
-  return FINE;
+  return outcome(checkGoesOn(refinement, current), schedule, states);
 }
 
 export const FINE: Outcome = { failures: [], uncertain: 0, states: [] };

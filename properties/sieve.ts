@@ -4,6 +4,7 @@
  */
 import { CompiledLockstep } from "../refinement/compile/lockstep.js";
 import { Unsupported } from "../refinement/compile/unsupported.js";
+import { checkGoesOn } from "../refinement/execute/commute.js";
 import { inputsOf } from "../refinement/execute/concrete.js";
 import type { State } from "../refinement/execute/state.js";
 import type { MachineRefinement } from "../refinement/refinement.js";
@@ -46,8 +47,18 @@ export class Sieve {
   run(host: State, schedule: Schedule, mostHostSteps: number): Sieved {
     this.lockstep.load(host);
     const events = eventsOf(this.schedulable, schedule).slice(0, MOST_EVENTS);
-    const { violation, last, hostSteps, guestSteps } = this.lockstep.runAuto(mostHostSteps, events);
-    const suspicion = violation === undefined ? undefined : `${violation.kind}/${last} ${violation.what}`;
+    const { reason, violation, last, hostSteps, guestSteps } = this.lockstep.runAuto(mostHostSteps, events);
+    const suspicion =
+      violation !== undefined
+        ? `${violation.kind}/${last} ${violation.what}`
+        : reason === "quiescent" && this.isStuck()
+          ? "progress enabled"
+          : undefined;
     return { suspicion, hostSteps, guestSteps };
+  }
+  /** No host step is enabled; where a trap is pending, no guest step is either. */
+  private isStuck(): boolean {
+    const { lockstep } = this;
+    return !lockstep.guestTrapped() && checkGoesOn(lockstep.refinement, lockstep.hostState()).length > 0;
   }
 }

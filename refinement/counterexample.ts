@@ -24,6 +24,17 @@ export interface Code {
   readonly pc: bigint;
 }
 
+/** Findings by name, and where they are told. */
+export interface KnownFindings {
+  readonly findings: readonly string[];
+  readonly see: string;
+}
+
+/** `ctzw, docs/findings.md` */
+export function knownText({ findings, see }: KnownFindings): string {
+  return `${findings.join(" and ")}, ${see}`;
+}
+
 export interface Counterexample {
   /** One line that says what is wrong. */
   readonly title: string;
@@ -38,6 +49,8 @@ export interface Counterexample {
     readonly date: string;
     /** What the translator itself did when it was run from this state; absent where it cannot be, or was not. */
     readonly run?: string | undefined;
+    /** Findings that were examined before, which explain all that is wrong with the obligation; absent where they do not. */
+    readonly known?: KnownFindings | undefined;
   };
   /** Digests of the machines it was found on: a changed machine is noticed. */
   readonly machines: { readonly guest: string; readonly host: string };

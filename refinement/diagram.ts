@@ -13,7 +13,7 @@
  * open is existential: *some* value of each of the part's choices makes its goals hold.
  */
 import { InternalDefect } from "./errors.js";
-import { commuteName, mustProgress, stepCases, transitionNamed } from "./execute/commute.js";
+import { commuteName, drivingTransitions, mustProgress, stepCases, transitionNamed } from "./execute/commute.js";
 import { ownTransitions } from "./execute/concrete.js";
 import { anyState, nextState, type Reader, reader, type SymbolicState, termOf } from "./execute/symbolic.js";
 import { wellFormedTerm } from "./execute/well-formed.js";
@@ -73,6 +73,7 @@ export function obligations(refinement: MachineRefinement): readonly Obligation[
     ...refinement.host.transitions.map((t) => invariant(d, t)),
     ...refinement.host.transitions.flatMap((t) => commute(d, t)),
     ...refinement.host.transitions.flatMap((t) => progress(d, t)),
+    ...goesOn(d),
     ...refinement.materialize.map((point) => materialize(d, point)),
     ...inverse(d),
   ];
@@ -134,6 +135,20 @@ function progress(d: Diagram, t: Transition): readonly Obligation[] {
     });
   const missing = rank === undefined ? `${t.name} can stutter and the refinement gives no rank` : undefined;
   return [obligation(`progress/${t.name}`, "progress", t.name, parts, missing)];
+}
+
+/** I(c) ∧ some guest step is enabled in α(c) ⇒ some host step is in c, without the environment's help. */
+function goesOn(d: Diagram): readonly Obligation[] {
+  if (d.guest.transitions.length === 0) return [];
+  const own = drivingTransitions(d.refinement);
+  const parts = (): readonly Part[] => [
+    {
+      hypotheses: [...d.assumed, d.untrapped(d.alpha(d.c)), d.someStepOfGuest(d.alpha(d.c))],
+      goals: [holds("enabled", or(...own.map((t) => t.guard)))],
+      choices: own.flatMap((t) => t.parameters.map((p) => ({ variable: p.term, witness: undefined }))),
+    },
+  ];
+  return [obligation("progress", "progress", undefined, parts)];
 }
 
 /** At P: μ(c) is precise, and α(μ(c)) is the guest state at an instruction boundary that the guest really passes. */
@@ -267,6 +282,15 @@ class Diagram {
   /** Terms over the guest's variables, in `a`. */
   at(a: SymbolicState): Reader {
     return remember(this.readers, a, () => reader(this.guest, a));
+  }
+
+  /** In `a` a transition of the guest is enabled, with some arguments. */
+  someStepOfGuest(a: SymbolicState): Term {
+    const guards = this.guest.transitions.map((g) => {
+      const args = new Map(g.parameters.map((p) => [p.term, variable(`guest:${p.term.name}`, p.term.sort)]));
+      return reader(this.guest, a, args)(g.guard);
+    });
+    return or(...guards);
   }
 
   untrapped(a: SymbolicState): Term {

@@ -18,7 +18,7 @@ export interface Diagnostic {
   readonly message: string;
 }
 
-export function diagnosticToString(d: Diagnostic): string {
+function diagnosticToString(d: Diagnostic): string {
   return `${d.place.file}:${d.place.line}:${d.place.column}: ${d.code}: ${d.message}`;
 }
 

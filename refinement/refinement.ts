@@ -133,7 +133,7 @@ export interface StubSource {
   readonly directory: string;
   /** Milliseconds that it may take for one answer. */
   readonly timeoutMs: number;
-  /** A name of `refinement/emulation/architecture.ts`. */
+  /** A name of `ARCHITECTURES` (refinement/gdb.ts). */
   readonly architecture: string;
   /** For each guest variable, or element of a file, a register of the stub's; besides those that the architecture has. */
   readonly registers: ReadonlyMap<string, RegisterBits>;
@@ -183,6 +183,8 @@ export interface GuestRegion {
   readonly kind: "guest";
   readonly name: string;
   readonly at: bigint;
+  /** The host's register that holds `at` wherever a translation is entered, if one does; it is preserved. */
+  readonly register: string | undefined;
   /** Whether there may be memory that can be stored to and not loaded from. */
   readonly writeOnly: boolean;
 }
@@ -219,6 +221,22 @@ export type TranslatorSource =
       readonly wholePrograms: boolean;
     } & ProgramSource);
 
+/**
+ * Where the host is known not to keep the promise: findings that were examined one by one, each told exactly by a guest that does as the
+ * host does. What is refuted of the guest and proved of that one is wrong in no other way.
+ */
+export interface Known {
+  /** The file of that guest's definition, and a digest of the whole with all the findings. */
+  readonly guest: string;
+  readonly digest: string;
+  /** By finding, the parameter that has the guest do so. */
+  readonly findings: ReadonlyMap<string, string>;
+  /** α of the state that this guest has besides. */
+  readonly abstraction: ReadonlyMap<string, Term>;
+  /** Where a reader finds them. */
+  readonly see: string;
+}
+
 /** The host is an instruction set, and a program translates the guest's code into its: each translation is validated. */
 export interface TranslatorRefinement extends Common {
   readonly form: "translator";
@@ -240,6 +258,12 @@ export interface TranslatorRefinement extends Common {
   readonly helpers: ReadonlyMap<string, Helper>;
   /** Host variables that have at every exit the value that they had at the entry. */
   readonly preserve: readonly string[];
+  /**
+   * Over the host state where a block is entered or cut: whether an interrupt is requested. Only then may it be left for one with nothing
+   * executed. `undefined` where the file does not say.
+   */
+  readonly request: Term | undefined;
+  readonly known: Known | undefined;
 }
 
 export type Refinement = MachineRefinement | EmulatorRefinement | TranslatorRefinement;

@@ -6,7 +6,15 @@ import { readCounterexample } from "./counterexample-file.js";
 import { stateOfRecord } from "./counterexample-state.js";
 import { renderCounterexample } from "./counterexample-text.js";
 import { EnvironmentFailure, unreachable, UserError } from "./errors.js";
-import { checkInitial, checkInverse, checkPoints, checkStep, outside, type Violation } from "./execute/commute.js";
+import {
+  checkGoesOn,
+  checkInitial,
+  checkInverse,
+  checkPoints,
+  checkStep,
+  outside,
+  type Violation,
+} from "./execute/commute.js";
 import { environment, inputsOf, widthOf } from "./execute/concrete.js";
 import { variableOf } from "./execute/difference.js";
 import type { State } from "./execute/state.js";
@@ -170,10 +178,10 @@ function runAgain(refinement: MachineRefinement, c: Counterexample): Run {
     if (report.violations.some((v) => v.obligation.startsWith("invariant/"))) return { violations, ended: undefined };
     state = report.next;
   }
-  if (c.obligation.startsWith("materialize/")) {
+  if (c.obligation === "progress" || c.obligation.startsWith("materialize/")) {
     const because = outside(refinement, new Evaluator(environment(state)));
     if (because !== undefined) return { violations, ended: `the state is no longer possible: ${because}` };
-    violations.push(...checkPoints(refinement, state));
+    violations.push(...(c.obligation === "progress" ? checkGoesOn : checkPoints)(refinement, state));
   }
   return { violations, ended: undefined };
 }

@@ -9,7 +9,7 @@ import type { Engine } from "./execute/engine.js";
 import type { State } from "./execute/state.js";
 import type { Instruction, Machine } from "./machine.js";
 import type { Environment } from "./terms/evaluate.js";
-import type { Term } from "./terms/term.js";
+import type { Access, Term } from "./terms/term.js";
 import type { Decisions } from "./translation/quantity.js";
 
 /** Guest code to translate: it stands at `pc`, and the translation is entered with the guest about to execute there. */
@@ -57,6 +57,13 @@ export interface FaultEntry<Guest = bigint> {
   readonly view?: string | undefined;
 }
 
+/** Where the host has the value of a trap (an address, an instruction's word) as it leaves; what it has is extended by zeros. */
+export type TrapValue<Guest = bigint> =
+  | { readonly kind: "constant"; readonly value: Guest }
+  | { readonly kind: "register"; readonly register: string }
+  /** So many bytes at a distance from the base of a region of the host's own. */
+  | { readonly kind: "memory"; readonly region: string; readonly offset: bigint; readonly bytes: number };
+
 /** Where the host is about to execute `host` (a return, a jump to another block), it leaves the translation. */
 export interface Exit<Guest = bigint> {
   readonly host: bigint;
@@ -74,6 +81,8 @@ export interface Exit<Guest = bigint> {
    * abstraction must give its address.
    */
   readonly trap: string | undefined;
+  /** Of the trap, where the guest's definition gives it one. Where it is not said, nothing is known of it. */
+  readonly value?: TrapValue<Guest> | undefined;
   /** As of a point. */
   readonly view?: string | undefined;
 }
@@ -153,6 +162,8 @@ export interface OpenTranslator {
 /** A block to validate. The name is unique among a translator's blocks and names its obligations: `commute/NAME/…`. */
 export interface GuestBlock extends TranslationRequest {
   readonly name: string;
+  /** What stands in the way of its being translated, where that is known beforehand: it is not asked for. */
+  readonly unsupported?: string;
 }
 
 export interface BlockOptions {
@@ -167,13 +178,30 @@ export interface BlockOptions {
 export interface RealRun extends TranslationRequest {
   /** The guest's state before; memory is accessible unless `denied`. */
   readonly state: State;
-  /** Addresses of the guest's to which some access is denied. */
-  readonly denied: readonly { readonly address: bigint; readonly bytes: bigint }[];
+  /** The host's, which may hold more than the guest's tells. */
+  readonly host: State;
+  readonly denied: readonly Denied[];
+}
+
+/** Addresses of the guest's to which an access is denied. */
+export interface Denied {
+  readonly access: Access;
+  readonly address: bigint;
+  readonly bytes: bigint;
 }
 
 export type RealOutcome =
-  /** What is seen of the state after it, scalar by scalar (`x[5]`, `pc`), and the trap that ended it. */
-  | { readonly kind: "ran"; readonly after: ReadonlyMap<string, bigint>; readonly trap: string | undefined }
+  | {
+      readonly kind: "ran";
+      /** Where it could not begin in the state that was asked for: the host's state that it began in instead, and what was denied in it. */
+      readonly from: { readonly host: State; readonly denied: readonly Denied[] } | undefined;
+      /** What is seen of the state after it, scalar by scalar (`x[5]`, `pc`). */
+      readonly after: ReadonlyMap<string, bigint>;
+      /** The guest's memory after it, as far as it is seen. */
+      readonly memory: readonly { readonly address: bigint; readonly bytes: Uint8Array }[];
+      /** The trap that ended it is one of these; none where it went on behind the block. */
+      readonly traps: readonly string[];
+    }
   | { readonly kind: "impossible"; readonly reason: string };
 
 export interface Translator {

@@ -4,7 +4,7 @@ import type { Program } from "../../refinement/assembly/index.js";
 import type { Machine } from "../../refinement/machine.js";
 import { readInput } from "../files.js";
 import { instructionSetOf, machineNamed } from "../load.js";
-import { pcOption } from "../options.js";
+import { checkPc, pcOption } from "../options.js";
 import { commonOptions, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
@@ -36,6 +36,7 @@ Examples:
 
 async function asm(name: string, argument: string, pc: bigint, out: Output): Promise<number> {
   const machine = await machineNamed(name);
+  checkPc(machine, pc);
   const { file, text } = await source(argument);
   const { lines } = await assembled(machine, text, pc, file);
   const shown = lines.map((line) => ({

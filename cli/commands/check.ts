@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import type { CampaignOptions } from "../../refinement/campaign/options.js";
@@ -18,7 +18,7 @@ import type { CommonOptions, Output } from "../terminal/output.js";
 import { duration } from "../terminal/progress.js";
 import { colorOf } from "../terminal/verdict-color.js";
 import { testers } from "../testers.js";
-import { writableFile, writableFolder } from "../files.js";
+import { writableFile, writableFolder, writeOutput } from "../files.js";
 
 const METHODS = ["prove", "test", "explore"] as const satisfies readonly Method[];
 const SOLVERS = ["auto", "z3-wasm", "z3", "cvc5"] as const;
@@ -35,7 +35,7 @@ interface CheckOptions extends CommonOptions {
   readonly cases?: number;
   readonly seed: number;
   readonly jobs: number;
-  readonly solver: readonly (typeof SOLVERS)[number][];
+  readonly solver: (typeof SOLVERS)[number];
   readonly fault?: string;
   readonly blocksFrom?: string;
   readonly save?: string;
@@ -63,13 +63,19 @@ export function addCheck(program: Command): Command {
     .option("--timeout <TIME>", "for one query to a solver (default: 10s; with --fault 1s)", durationOption)
     .option("--cases <N>", "cases of each test (default: as many as take a few seconds)", integerOption(1))
     .option("--seed <N>", "of everything random; the same seed gives the same report", integerOption(0), 42)
-    .option(
-      "--jobs <N>",
-      "worker threads (default: as many as there are processors)",
-      integerOption(1),
-      availableParallelism(),
+    .addOption(
+      new Option("--jobs <N>", "worker threads")
+        .argParser(integerOption(1))
+        .default(availableParallelism(), "as many as there are processors"),
     )
-    .option("--solver <NAME>", `one of ${SOLVERS.join(", ")}`, listOption(SOLVERS), ["auto"])
+    .addOption(
+      new Option(
+        "--solver <NAME>",
+        "who decides what rewriting leaves open: z3-wasm (auto) is built in, z3 and cvc5 are found on PATH",
+      )
+        .choices(SOLVERS)
+        .default(SOLVERS[0]),
+    )
     .option("--fault <NAME>", "check with that seeded fault planted; the refinement's file describes it")
     .option("--blocks-from <ELF>", "of translators: validate the translation of that program's blocks")
     .option("--save <DIR>", "write counterexamples there, for `commute replay`")
@@ -85,7 +91,7 @@ unsupported or vacuous. A refinement whose programs are not installed is skipped
 Examples:
   commute check
   commute check pipeline --only 'commute/cycle/*' --mode prove
-  commute check pipeline --fault load-use --save counterexamples
+  commute check pipeline --fault load-use-rs2 --save counterexamples
   commute check --json --budget 60s > report.json`,
     )
     .action((names: readonly string[], options: CheckOptions) => {
@@ -119,7 +125,7 @@ async function check(
     seed: options.seed,
     blocksFrom: options.blocksFrom === undefined ? undefined : resolve(options.blocksFrom),
     jobs: options.jobs,
-    solver: options.solver[0] ?? "auto",
+    solver: options.solver,
     fault: options.fault,
     saveDir: options.save,
     smt2Dir: options.smt2,
@@ -224,6 +230,5 @@ function closing(report: Report, out: Output): string {
 
 async function writeJunit(file: string, report: Report, findings: readonly Finding[]): Promise<void> {
   const { junit } = await import("../junit.js");
-  const { writeFile } = await import("node:fs/promises");
-  await writeFile(resolve(file), junit(report, findings));
+  await writeOutput(file, junit(report, findings), "--junit");
 }

@@ -3,7 +3,7 @@ import type * as Assembling from "../../refinement/assembly/index.js";
 import { UserError } from "../../refinement/errors.js";
 import type { DecodedInstructionSet, InstructionSet, Machine } from "../../refinement/machine.js";
 import { instructionSetOf, machineNamed } from "../load.js";
-import { pcOption } from "../options.js";
+import { checkPc, pcOption } from "../options.js";
 import { commonOptions, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
 import { table } from "../terminal/table.js";
@@ -45,6 +45,7 @@ interface Line {
 
 async function disasm(name: string, hex: readonly string[], pc: bigint, out: Output): Promise<number> {
   const machine = await machineNamed(name);
+  checkPc(machine, pc);
   const instructions =
     machine.decoded === undefined ? await encodedLines(machine, hex, pc) : await decodedLines(machine.decoded, hex, pc);
   out.json({ version: 1, machine: machine.name, pc, instructions });

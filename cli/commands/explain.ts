@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { unreachable } from "../../refinement/errors.js";
 import type { Refinement } from "../../refinement/refinement.js";
 import { type Definition, readDefinition, record, text } from "../definition.js";
+import { type HostClaim, hostClaim } from "../host-claim.js";
 import { refinementNamed } from "../load.js";
 import { show } from "../project.js";
 import { commonOptions, session } from "../session.js";
@@ -39,6 +40,8 @@ async function explain(name: string, out: Output): Promise<number> {
     invariant: strings(written["invariant"]),
     steps: strings(written["steps"]),
     rank: text(written["rank"]),
+    ...hostClaim(refinement),
+    request: text(written["request"]),
     materialize: refinement.form === "machine" ? refinement.materialize.map((point) => point.name) : [],
     obligations: await obligationsOf(refinement),
     assumptions: refinement.assumptions.map((a) => a.text),
@@ -56,23 +59,25 @@ async function explain(name: string, out: Output): Promise<number> {
   return 0;
 }
 
-type Explanation = Readonly<{
-  name: string;
-  title: string;
-  kind: string;
-  file: string;
-  guest: string;
-  host: string;
-  mapping: Refinement["mapping"];
-  abstraction: Readonly<Record<string, string>>;
-  flush: string;
-  invariant: Readonly<Record<string, string>>;
-  steps: Readonly<Record<string, string>>;
-  rank: string;
-  obligations: readonly string[];
-  assumptions: readonly string[];
-  faults: readonly { readonly name: string; readonly title: string; readonly obligation: string }[];
-}>;
+type Explanation = Readonly<HostClaim> &
+  Readonly<{
+    name: string;
+    title: string;
+    kind: string;
+    file: string;
+    guest: string;
+    host: string;
+    mapping: Refinement["mapping"];
+    abstraction: Readonly<Record<string, string>>;
+    flush: string;
+    invariant: Readonly<Record<string, string>>;
+    steps: Readonly<Record<string, string>>;
+    rank: string;
+    request: string;
+    obligations: readonly string[];
+    assumptions: readonly string[];
+    faults: readonly { readonly name: string; readonly title: string; readonly obligation: string }[];
+  }>;
 
 function render(e: Explanation, out: Output): void {
   const { bold, dim } = out.colors;
@@ -93,6 +98,17 @@ function render(e: Explanation, out: Output): void {
   section("Invariant", formulas(e.invariant));
   section("Steps: host transition = … guest steps", formulas(e.steps));
   section("Rank: falls at every stutter", e.rank === "" ? [] : e.rank.split("\n"));
+  section(
+    "Regions: the host's memory that its code may access",
+    table(e.regions.map(({ name, lies }) => [name, lies])),
+  );
+  section("Preserved at every exit", e.preserve.length === 0 ? [] : [e.preserve.join(", ")]);
+  section("Interrupt requested: a block may be left with nothing executed", e.request === "" ? [] : [e.request]);
+  section("Host functions that the code may call", e.helpers);
+  section(
+    "Views: other abstractions, where a translation names them",
+    table(e.views.map(({ name, seen }) => [name, seen === null ? "all is seen" : `seen: ${seen.join(", ")}`])),
+  );
   section(`Obligations (${e.obligations.length})`, families(e.obligations));
   section("Assumptions", e.assumptions.length === 0 ? ["none"] : e.assumptions);
   section(
@@ -139,14 +155,16 @@ async function obligationsOf(refinement: Refinement): Promise<readonly string[]>
     }
     case "emulator":
       return refinement.guest.transitions.map((t) => `commute/${t.name}`);
-    case "translator":
+    case "translator": {
+      const { hasEngine } = await import("../../refinement/translation/open.js");
       return [
         "commute/BLOCK/exit+N",
         "commute/BLOCK/point+N",
         "commute/BLOCK/host+N",
         "materialize/BLOCK/+N",
-        "lockstep/PROGRAM",
+        ...((await hasEngine(refinement)) ? ["lockstep/PROGRAM"] : []),
       ];
+    }
     default:
       return unreachable(refinement);
   }

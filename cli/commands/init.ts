@@ -1,6 +1,6 @@
 import { cp, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, Option } from "commander";
 import { UserError } from "../../refinement/errors.js";
 import { makeFolder } from "../../refinement/make-folder.js";
 import { packageRoot } from "../package.js";
@@ -12,11 +12,13 @@ export function addInit(program: Command): Command {
   return commonOptions(program.command("init"))
     .description("make a new project: a small virtual machine, a claim that it keeps its promise, and a bug to find")
     .argument("<DIR>", "a folder that does not exist yet, or is empty")
-    .option(
-      "--kind <KIND>",
-      "machine: a guest and a host that implements it, as definitions; translator: a program that translates code",
-      kindOption,
-      "machine",
+    .addOption(
+      new Option(
+        "--kind <KIND>",
+        "machine: a guest and a host that implements it, as definitions; translator: a program that translates code",
+      )
+        .choices(Object.keys(TEMPLATES))
+        .default("machine"),
     )
     .addHelpText(
       "after",
@@ -35,11 +37,6 @@ type Kind = keyof typeof TEMPLATES;
 
 interface InitOptions extends CommonOptions {
   readonly kind: Kind;
-}
-
-function kindOption(text: string): Kind {
-  if (text === "machine" || text === "translator") return text;
-  throw new InvalidArgumentError(`It is one of ${Object.keys(TEMPLATES).join(", ")}.`);
 }
 
 async function init(argument: string, { kind }: InitOptions, out: Output): Promise<number> {

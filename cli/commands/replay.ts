@@ -17,7 +17,8 @@ export function addReplay(program: Command): Command {
     .addHelpText(
       "after",
       `
-A case that expects \`refuted\` must still fail; one that expects \`holds\` guards against the return of a mended bug.
+\`commute check --save DIR\` writes them. A case that expects \`refuted\` must still fail; one that expects \`holds\` guards against the
+return of a mended bug.
 Exit code 0 if every case does as it expects, 1 if one does not, 2 if one cannot be read or run.
 
 Examples:
@@ -102,7 +103,8 @@ function render(replayed: readonly Replayed[], total: number, out: Output): void
   ]);
   for (const row of table(rows)) out.line(row);
   for (const { file, ok, report, message } of replayed) {
-    if (ok) continue;
+    // A message of one line stands in the table.
+    if (ok || (report === undefined && message?.includes("\n") === false)) continue;
     out.line();
     out.line(
       message === undefined ? show(file) : message.startsWith(`${file}:`) ? message : `${show(file)}: ${message}`,

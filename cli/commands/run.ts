@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { UserError } from "../../refinement/errors.js";
 import type { Engine } from "../../refinement/execute/engine.js";
@@ -10,7 +9,7 @@ import { integerOption } from "../options.js";
 import { commonOptions, type Session, session } from "../session.js";
 import type { CommonOptions, Output } from "../terminal/output.js";
 import { duration } from "../terminal/progress.js";
-import { readInput, writableFile } from "../files.js";
+import { readInput, writableFile, writeOutput } from "../files.js";
 
 interface RunOptions extends CommonOptions {
   readonly hex?: boolean;
@@ -53,9 +52,10 @@ An eBPF program's result, r0, is printed, and its lowest byte is the exit code; 
 
 Examples:
   commute run rv64im ./sort
+  riscv64-linux-gnu-gcc -static -O2 hello.c -o hello && commute run rv64u_fd ./hello
   commute run --trace --hex rv32i '13057000 9308d005 73000000'
   commute run rv64imac_zba_zbb ./sort --on translator
-  commute run ebpf filter.o --entry classify --context 0800450000140000'`,
+  commute run ebpf filter.o --entry classify --context 0800450000140000`,
     )
     .action((machine: string, file: string, args: readonly string[], options: RunOptions) =>
       session(options, (s) => run(machine, file, args, options, s)),
@@ -95,7 +95,7 @@ async function run(
     engine,
     ...ebpfOptions(options, bytesOfHex),
   });
-  if (options.signature !== undefined) await writeFile(options.signature, result.signature());
+  if (options.signature !== undefined) await writeOutput(options.signature, result.signature(), "--signature");
   const { exitCode, reason, message, steps, seconds, returned } = result;
   out.json({
     version: 1,

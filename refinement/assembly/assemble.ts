@@ -75,7 +75,8 @@ export class Mistake extends Error {
   readonly code: string;
   readonly at: number;
   constructor(code: string, at: number, message: string) {
-    super(message);
+    // What is quoted can be as long as the user's text.
+    super(message.replaceAll(/`([^`]{57})[^`]{4,}`/g, "`$1…`"));
     this.code = code;
     this.at = at;
   }

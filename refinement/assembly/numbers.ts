@@ -43,7 +43,7 @@ export interface Range {
   readonly multiple: bigint;
 }
 
-export function rangeOf(field: Field, signedness: Signedness): Range {
+function rangeOf(field: Field, signedness: Signedness): Range {
   const half = 1n << BigInt(field.width - 1);
   const covered = coveredBits(field);
   const multiple = covered & -covered;

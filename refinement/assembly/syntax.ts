@@ -191,7 +191,7 @@ function operand(set: InstructionSet, instruction: Instruction, field: Field, sl
 }
 
 /** A field is signed if the instruction sign-extends it, unsigned if it zero-extends it or does not use it. */
-export function signedness(instruction: Instruction, field: Field): Signedness {
+function signedness(instruction: Instruction, field: Field): Signedness {
   const uses = new Set<string>();
   const seen = new Set<Term>();
   const visit = (term: Term): void => {

@@ -16,10 +16,12 @@ import { ConcreteBlock } from "../translation/concrete.js";
 import { type Disassemble, guestText, hostText } from "../translation/listing.js";
 import { memoryName } from "../translation/regions.js";
 import { type Start, viewOf } from "../translation/start.js";
+import { apart, type Range } from "./apart.js";
+import type { Case } from "./case.js";
 import type { Confirmation } from "./confirm.js";
 import type { Inquiry } from "./context.js";
 import { titleOf } from "./describe.js";
-import { shrink } from "./shrink.js";
+import { causeOf, shrink } from "./shrink.js";
 
 /** What a decoder library does for the host's machine code. */
 export interface HostTools {
@@ -29,6 +31,12 @@ export interface HostTools {
 
 /** Distances between the places that are tried for the host's regions. */
 const ROOM = 1n << 32n;
+/** Systems grant and deny memory by pages. */
+const PAGE = 0x1000n;
+
+type Judged =
+  | { readonly kind: "violated"; readonly counterexample: () => Counterexample }
+  | Exclude<Confirmation, { kind: "refuted" }>;
 
 export class BlockConfirmation {
   private readonly refinement: TranslatorRefinement;
@@ -55,6 +63,12 @@ export class BlockConfirmation {
 
   /** `at`: the host address where the model's state stands. */
   confirm(obligation: string, at: bigint, model: ReadonlyMap<string, Value>, by: string): Confirmation {
+    const found = this.judge(obligation, at, model, by);
+    return found.kind === "violated" ? { kind: "refuted", counterexample: found.counterexample() } : found;
+  }
+
+  /** The same, with a counterexample that is made small where somebody wants it. */
+  judge(obligation: string, at: bigint, model: ReadonlyMap<string, Value>, by: string): Judged {
     const start = this.concrete.starts.find((s) => s.address === at);
     if (start === undefined) throw new InternalDefect(`nothing starts at ${at}`);
     const state = this.stateOf(model, start);
@@ -71,7 +85,8 @@ export class BlockConfirmation {
         reason = "the guest leaves more open than can be tried";
         continue;
       }
-      return { kind: "refuted", counterexample: this.counterexample(state, start, violation, by, whim) };
+      const counterexample = (): Counterexample => this.counterexample(state, start, violation, by, whim);
+      return { kind: "violated", counterexample };
     }
     if (this.concrete.leavesOpen)
       return { kind: "undecided", by, reason: `what the guest leaves open may allow it (${reason})` };
@@ -122,6 +137,17 @@ export class BlockConfirmation {
     return bases;
   }
 
+  /** The regions of the host's own. */
+  private ownRanges(state: State, start: Start): readonly Range[] {
+    const { regions } = this.refinement;
+    const { entry } = viewOf(this.refinement, start.view);
+    return regions.flatMap((r) => {
+      if (r.kind !== "based" || entry.has(r.base)) return [];
+      const base = state.get(r.base);
+      return typeof base === "bigint" ? [{ lo: base - r.below, hi: base + r.size }] : [];
+    });
+  }
+
   private counterexample(
     state: State,
     start: Start,
@@ -130,12 +156,20 @@ export class BlockConfirmation {
     whim: (typeof WHIMS)[number],
   ): Counterexample {
     const { refinement, block, translation, inquiry } = this;
-    const shrunk = shrink(refinement.host, { state, args: new Map() }, violation, (c) => {
+    const judge = (c: Case): Violation | undefined => {
       const judgement = this.concrete.judge(c.state, start, whim, violation.obligation);
       return judgement.kind === "run"
         ? judgement.violations.find((v) => v.obligation === violation.obligation)
         : undefined;
-    });
+    };
+    const first = causeOf(violation);
+    const same = (candidate: State): boolean => {
+      const found = judge({ state: candidate, args: new Map() });
+      return found?.certain === true && causeOf(found) === first;
+    };
+    const memory = refinement.host.decoded?.memory ?? "";
+    const usual = apart(state, memory, this.ownRanges(state, start), PAGE, same);
+    const shrunk = shrink(refinement.host, { state: usual, args: new Map() }, violation, judge, PAGE);
     // At the entry, wherever a later translation has it, unless it names a place.
     const counter = refinement.host.decoded?.programCounter ?? "";
     const place = start.address === translation.entry ? 0n : start.address;

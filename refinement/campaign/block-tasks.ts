@@ -14,6 +14,7 @@ import { contentOf, openPaths } from "../translation/open-paths.js";
 import { openBlocksOf } from "../translation/open-sweep.js";
 import { blocksOf, showing } from "../translation/sweep.js";
 import type { Verdict } from "../verdict.js";
+import { mayMatch } from "./block-names.js";
 import type { CampaignOptions } from "./options.js";
 import type { Draft } from "./plan.js";
 
@@ -54,9 +55,14 @@ export async function blockTasks(
     };
     const wanted = (name: string): boolean => only === undefined || only.some((glob) => mayMatch(glob, name));
     const blocks: GuestBlock[] = [];
-    for await (const block of sourceOf(refinement, translator, source, options.cases !== undefined, signal))
-      if (wanted(block.name)) blocks.push(block);
-    const drafts = await drafted(refinement, translator, blocks, signal);
+    const beyond: Draft[] = [];
+    for await (const block of sourceOf(refinement, translator, source, options.cases !== undefined, signal)) {
+      if (!wanted(block.name)) continue;
+      const { unsupported } = block;
+      if (unsupported === undefined) blocks.push(block);
+      else beyond.push(draftOf(refinement, block, { kind: "unsupported", what: unsupported }));
+    }
+    const drafts = [...(await drafted(refinement, translator, blocks, signal)), ...beyond];
     const { open } = translator;
     const swept = open !== undefined && sweeps(refinement, source, options.cases !== undefined);
     return swept ? [...drafts, ...openDrafts(refinement, translator.identity, open, options, wanted)] : drafts;
@@ -234,13 +240,4 @@ function answered(refinement: TranslatorRefinement, about: string, verdict: Verd
 function plain(_: string, value: unknown): unknown {
   if (typeof value === "bigint") return `0x${value.toString(16)}`;
   return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value;
-}
-
-/** Whether the glob may name an obligation of the block, by what it says before its first star: `commute/add*`. */
-function mayMatch(glob: string, block: string): boolean {
-  const literal = glob.split(/[*{]/)[0] ?? "";
-  return ["commute", "materialize"].some((kind) => {
-    const own = `${kind}/${block}`;
-    return `${own}/`.startsWith(literal) || literal.startsWith(`${own}/`) || literal.startsWith(`${own} #`);
-  });
 }

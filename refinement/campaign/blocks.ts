@@ -2,7 +2,7 @@
  * Validates the translation of one block: its obligations proved or refuted.
  */
 import { goalTerm, type Obligation } from "../diagram.js";
-import { EnvironmentFailure, UserError } from "../errors.js";
+import { UserError } from "../errors.js";
 import type { TranslatorRefinement } from "../refinement.js";
 import type { Value } from "../terms/value.js";
 import type { GuestBlock, Translation } from "../translation.js";
@@ -13,10 +13,12 @@ import type { Verdict } from "../verdict.js";
 import { BlockConfirmation, type HostTools } from "./block-confirm.js";
 import type { Confirmation } from "./confirm.js";
 import type { Inquiry, Proving } from "./context.js";
-import { provePart } from "./prove.js";
+import { equalities } from "./equalities.js";
+import { provedUnlessVacuous, unlessFailing, whole } from "./parts.js";
+import { type PartOutcome, provePart } from "./prove.js";
 import type { Settled } from "./report.js";
 import { rewriting } from "./rewriting.js";
-import { contradictory, vacuity } from "./vacuity.js";
+import { contradictory } from "./vacuity.js";
 
 /** An obligation may take as long as so many queries. */
 const PATIENCE_QUERIES = 6;
@@ -72,21 +74,48 @@ export async function settleObligations(
   }
   const result: Settled[] = [];
   for (const obligation of obligations) {
-    const verdict = await verdictOn(obligation, inquiry, confirm).catch((error: unknown): Verdict => {
-      if (error instanceof EnvironmentFailure) return { verdict: "unknown", by: error.what, reason: error.message };
-      throw error;
-    });
+    const verdict = await unlessFailing(verdictOn(obligation, inquiry, confirm));
     const now = performance.now();
     result.push(settled(obligation.name, verdict, now - since));
     since = now;
   }
-  return withNevers(result);
+  return withIdle(result, new Set(obligations.filter((o) => o.idle).map((o) => o.name))) ?? withNevers(result);
+}
+
+const IDLE: Verdict = {
+  verdict: "vacuous",
+  by: "rewrite",
+  reason: "the code is only ever left for an interrupt: the guest executes nothing",
+};
+
+/** Where nothing can come about but an interrupt, what holds there is no proof of the block; undefined where something else can. */
+function withIdle(all: readonly Settled[], idle: ReadonlySet<string>): readonly Settled[] | undefined {
+  const works = all.some(
+    ({ obligation, verdict }) =>
+      verdict.verdict !== (idle.has(obligation) ? "proved" : "vacuous") && !isNever(obligation),
+  );
+  if (idle.size === 0 || works) return undefined;
+  return all.map((s) => (idle.has(s.obligation) ? { ...s, verdict: IDLE } : s));
 }
 
 async function verdictOn(obligation: BlockObligation, inquiry: Inquiry, confirm: Confirm): Promise<Verdict> {
   const possible = obligation.parts().filter((part) => !contradictory(part));
-  let by = "rewrite";
-  let undecided: Verdict | undefined;
+  const found = await whole(outcomesOf(obligation, possible, inquiry, confirm), "rewrite");
+  if (found.kind === "refuted") return found.verdict;
+  if (obligation.unsupported !== undefined) return { verdict: "unsupported", what: obligation.unsupported };
+  if (obligation.unknown !== undefined) return { verdict: "unknown", by: "execution", reason: obligation.unknown };
+  if (found.kind === "undecided") return found.verdict;
+  // That nothing goes wrong by itself holds all the more where it cannot come to that.
+  if (isNever(obligation.name)) return { verdict: "proved", by: found.by };
+  return provedUnlessVacuous(inquiry, obligation, possible.map(withAll), found.by);
+}
+
+async function* outcomesOf(
+  obligation: BlockObligation,
+  possible: readonly BlockPart[],
+  inquiry: Inquiry,
+  confirm: Confirm,
+): AsyncGenerator<PartOutcome> {
   const limitMs = PATIENCE_QUERIES * inquiry.timeoutMs;
   const began = performance.now();
   // The shortest way to something wrong first.
@@ -94,40 +123,17 @@ async function verdictOn(obligation: BlockObligation, inquiry: Inquiry, confirm:
   for (const [i, part] of shortest.entries()) {
     if (performance.now() - began > limitMs) {
       const reason = `${i} of its ${possible.length} parts took more than ${Math.round(limitMs / 1000)} s`;
-      undecided ??= { verdict: "unknown", by: "time", reason };
-      break;
+      yield { kind: "unknown", by: "time", reason };
+      return;
     }
     const proving: Proving = {
       ...inquiry,
+      equal: (o, terms) => equalities(inquiry, o, terms),
       confirm: (o: Pick<Obligation, "name">, _, model, how) => confirm(o.name, part.start, model, how),
     };
     // With all that is known, which is more than most goals need.
     if (part.further.length > 0 && provedByRewriting(part)) continue;
-    const outcome = await provePart(proving, obligation, withAll(part), undefined);
-    switch (outcome.kind) {
-      case "refuted":
-        return { verdict: "refuted", by: outcome.by, counterexample: outcome.counterexample };
-      case "unknown":
-        undecided ??= { verdict: "unknown", by: outcome.by, reason: outcome.reason };
-        break;
-      case "proved":
-        if (outcome.by !== "rewrite") by = outcome.by;
-        break;
-    }
-  }
-  if (obligation.unsupported !== undefined) return { verdict: "unsupported", what: obligation.unsupported };
-  if (obligation.unknown !== undefined) return { verdict: "unknown", by: "execution", reason: obligation.unknown };
-  if (undecided !== undefined) return undecided;
-  // That nothing goes wrong by itself holds all the more where it cannot come to that.
-  if (isNever(obligation.name)) return { verdict: "proved", by };
-  const about = await vacuity(inquiry, obligation, possible.map(withAll));
-  switch (about.kind) {
-    case "possible":
-      return { verdict: "proved", by };
-    case "impossible":
-      return { verdict: "vacuous", by: about.by, reason: "its antecedent can never hold" };
-    case "unknown":
-      return { verdict: "unknown", by: about.by, reason: about.reason };
+    yield await provePart(proving, obligation, withAll(part), undefined);
   }
 }
 

@@ -12,7 +12,7 @@ import type { Verdict } from "../verdict.js";
 import { Cache } from "./cache.js";
 import { type Crew, OwnThread, Workers } from "./crew.js";
 import type { CampaignEvent } from "./events.js";
-import { loadByNotation, type Reply, type Settings } from "./executor.js";
+import { loadByNotation, type Reply, type Settings, type Task } from "./executor.js";
 import type { CampaignOptions } from "./options.js";
 import { selected } from "./options.js";
 import { type Keys, type Planned, plan } from "./plan.js";
@@ -81,6 +81,23 @@ type Ending =
 const PROOF_LIMIT_QUERIES = 12;
 const PROOF_LIMIT_MS = 60_000;
 
+/** Processor time that this thread spends on tasks before workers are started: about what it takes to start one. */
+const HEAD_START_MS = 1000;
+
+/** Exploring and testing keep a thread busy for seconds, proving one obligation or block hardly ever. */
+function isShort({ kind }: Task): boolean {
+  return kind === "prove" || kind === "block" || kind === "open";
+}
+
+/** Closes the crew when the work is done, whatever became of it. */
+async function using(crew: Crew, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } finally {
+    await crew.close();
+  }
+}
+
 class Campaign {
   private readonly refinements: readonly Refinement[];
   private readonly loaded: ReadonlyMap<Refinement, number>;
@@ -114,8 +131,7 @@ class Campaign {
     const { budgetMs } = this.options;
     const timer = budgetMs === undefined ? undefined : setTimeout(() => this.budget.abort(), budgetMs);
     try {
-      const plans = await Promise.all(this.refinements.map((r) => plan(r, this.options)));
-      this.planned = plans.flat();
+      this.planned = (await this.plans()).flat();
       for (const planned of this.planned) await this.recall(planned);
       const names = this.refinements.map((r) => r.name);
       this.listener({ kind: "planned", refinements: names, done: this.done, total: this.planned.length });
@@ -125,6 +141,20 @@ class Campaign {
       clearTimeout(timer);
       await this.real.close();
     }
+  }
+
+  /** So many at a time as there are hands: a plan may start a translator, and waits for it. */
+  private async plans(): Promise<readonly (readonly Planned[])[]> {
+    const plans: (readonly Planned[])[] = [];
+    const waiting = [...this.refinements.entries()];
+    const take = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [i, refinement] = next;
+        plans[i] = await plan(refinement, this.options);
+      }
+    };
+    await Promise.all(Array.from({ length: this.options.jobs }, take));
+    return plans;
   }
 
   private async recall(planned: Planned): Promise<void> {
@@ -145,25 +175,47 @@ class Campaign {
   private async discharge(open: readonly Planned[]): Promise<void> {
     if (open.length === 0) return;
     const queue = [...open].sort((a, b) => a.cost - b.cost);
-    const crew = this.crew(Math.min(this.options.jobs, open.length));
-    try {
-      const hands = Array.from({ length: crew.size }, async () => {
-        for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-          // Rewriting does not yield: let an interruption be heard between tasks.
-          await new Promise((resolve) => setImmediate(resolve));
-          if (this.stop.aborted) return;
-          await this.carryOut(next, crew);
-        }
-      });
+    await this.begin(queue);
+    if (queue.length === 0 || this.stop.aborted) return;
+    const crew = this.crew(Math.min(this.options.jobs, queue.length));
+    await using(crew, async () => {
+      const hands = Array.from({ length: crew.size }, () => this.work(queue, crew, () => true));
       await Promise.all(hands);
-    } finally {
-      await crew.close();
+    });
+  }
+
+  /** Workers have to load all that is loaded here: what takes no longer than that is carried out in this thread. */
+  private async begin(queue: Planned[]): Promise<void> {
+    if (this.options.crew !== undefined || this.options.jobs === 1) return;
+    const own = this.crew(1);
+    const began = process.cpuUsage();
+    const hasTime = (): boolean => {
+      const { user, system } = process.cpuUsage(began);
+      return (user + system) / 1000 < HEAD_START_MS;
+    };
+    await using(own, () => this.work(queue, own, ({ task }) => isShort(task) && hasTime()));
+  }
+
+  /** Carries out the first task of the queue, and so on, for as long as the first is `wanted`. */
+  private async work(queue: Planned[], crew: Crew, wanted: (next: Planned) => boolean): Promise<void> {
+    for (let next = queue[0]; next !== undefined && wanted(next); next = queue[0]) {
+      queue.shift();
+      // Rewriting does not yield: let an interruption be heard between tasks.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.stop.aborted) return;
+      await this.carryOut(next, crew);
     }
   }
 
   private crew(size: number): Crew {
     if (this.options.crew !== undefined) return this.options.crew;
-    return size > 1 ? new Workers(size) : new OwnThread(this.options.load);
+    return size > 1 ? new Workers(size) : new OwnThread((file, fault) => this.refinementIn(file, fault));
+  }
+
+  /** In this thread what is loaded already need not be read again. */
+  private async refinementIn(file: string, fault: string | undefined): Promise<Refinement> {
+    const load = this.options.load ?? loadByNotation;
+    return this.refinements.find((r) => r.file === file && r.fault === fault) ?? load(file, fault);
   }
 
   private async carryOut(planned: Planned, crew: Crew): Promise<void> {
@@ -350,9 +402,12 @@ class Campaign {
     }
     if (ending.kind === "missing") return [];
     const { only } = this.options;
-    return ending.settled
-      .filter((s) => planned.task.kind === "prove" || selected(only, s.obligation))
-      .map((settled) => ({ settled, cached: ending.cached }));
+    return (
+      ending.settled
+        // What is said of a block as a whole is said of each of its obligations.
+        .filter((s) => planned.task.kind === "prove" || s.obligation === planned.about || selected(only, s.obligation))
+        .map((settled) => ({ settled, cached: ending.cached }))
+    );
   }
 
   /** Of each cause the smallest, whichever method found it. Gives the files by cause. */

@@ -4,6 +4,7 @@
 import type { Obligation } from "../diagram.js";
 import { unreachable } from "../errors.js";
 import {
+  checkGoesOn,
   checkInitial,
   checkInverse,
   checkPoints,
@@ -42,7 +43,7 @@ export function transitionOf(refinement: MachineRefinement, obligation: Obligati
     case "invariant":
     case "commute":
     case "progress":
-      return transitionNamed(refinement.host, obligation.of ?? "");
+      return obligation.of === undefined ? undefined : transitionNamed(refinement.host, obligation.of);
     case "initial":
     case "materialize":
     case "inverse":
@@ -76,7 +77,12 @@ export function judge(refinement: MachineRefinement, obligation: Obligation, { s
     case "invariant":
     case "commute":
     case "progress": {
-      const step = { transition: obligation.of ?? "", arguments: Object.fromEntries(args) };
+      if (obligation.of === undefined) {
+        const because = outside(refinement, new Evaluator(environment(state)));
+        if (because !== undefined) return { kind: "outside", because };
+        return find(checkGoesOn(refinement, state), obligation);
+      }
+      const step = { transition: obligation.of, arguments: Object.fromEntries(args) };
       const report = checkStep(refinement, state, step);
       if (!report.applicable) return { kind: "outside", because: report.because ?? "the step does not apply" };
       return find(report.violations, obligation);

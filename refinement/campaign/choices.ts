@@ -80,7 +80,9 @@ function likely(choice: Choice, goals: readonly Goal[], open: readonly Term[]): 
   const flows = goals.flatMap((goal) => {
     const flow = flowOf(variable, goal.guest, goal.host);
     if (flow === undefined) return [];
-    return open.some((other) => occurs(other, flow.condition) || occurs(other, flow.value)) ? [] : [flow];
+    // One value suits all elements: it cannot be told by which one is compared.
+    const free = [...freeVariables([flow.condition, flow.value])];
+    return free.some((v) => open.includes(v) || isIndex(v)) ? [] : [flow];
   });
   const combined = flows.reduceRight<Term | undefined>(
     (rest, flow) => (rest === undefined ? flow.value : ite(flow.condition, flow.value, rest)),
@@ -166,7 +168,7 @@ function throughIte(choice: Term, guest: Term, host: Term): Flow | undefined {
     return flowOf(choice, condition, eq(host, yes));
   }
   const [a, b] = [flowOf(choice, yes, host), flowOf(choice, no, host)];
-  if (a !== undefined && b !== undefined) {
+  if (a !== undefined && b !== undefined && namedIndex(condition) === undefined) {
     return { condition: ite(condition, a.condition, b.condition), value: ite(condition, a.value, b.value) };
   }
   return a === undefined ? under(not(condition), b) : under(condition, a);
@@ -175,15 +177,22 @@ function throughIte(choice: Term, guest: Term, host: Term): Flow | undefined {
 /** An index that an element was compared at is known where the condition names it: the value must not depend on it. */
 function under(condition: Term, flow: Flow | undefined): Flow | undefined {
   if (flow === undefined) return undefined;
-  const [a, b] = condition.op === "eq" ? condition.args : [];
-  if (a !== undefined && b !== undefined) {
-    const [index, at] = isIndex(a) ? [a, b] : [b, a];
-    if (isIndex(index)) {
-      const there = new Map([[index, at]]);
-      return { condition: substitute(flow.condition, there), value: substitute(flow.value, there) };
-    }
+  const there = namedIndex(condition);
+  if (there !== undefined) {
+    return { condition: substitute(flow.condition, there), value: substitute(flow.value, there) };
   }
   return { condition: and(condition, flow.condition), value: flow.value };
+}
+
+/** An element at which the condition holds, by the index that it equates with it. */
+function namedIndex(condition: Term): ReadonlyMap<Term, Term> | undefined {
+  for (const equation of condition.op === "or" ? condition.args : [condition]) {
+    const [a, b] = equation.op === "eq" ? equation.args : [];
+    if (a === undefined || b === undefined) continue;
+    if (isIndex(a)) return new Map([[a, b]]);
+    if (isIndex(b)) return new Map([[b, a]]);
+  }
+  return undefined;
 }
 
 /** The unknown index at which the diagram compares a file or a memory. */

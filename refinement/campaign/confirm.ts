@@ -3,7 +3,10 @@
  */
 import type { Counterexample } from "../counterexample.js";
 import { goalTerm, type Obligation, type Part } from "../diagram.js";
-import type { Violation } from "../execute/commute.js";
+import { abstract, type Violation } from "../execute/commute.js";
+import { enabledTransitions } from "../execute/concrete.js";
+import type { Transition } from "../machine.js";
+import type { MachineRefinement } from "../refinement.js";
 import { and, bool, constant, eq, select } from "../terms/build.js";
 import { Evaluator, environmentOf, zeroValue } from "../terms/evaluate.js";
 import { bits } from "../terms/sort.js";
@@ -40,12 +43,19 @@ export async function confirm(
         kind: "defect",
         reason: `a model of ${by} does not reproduce (${judgement.because}): a defect of the checker`,
       };
-    case "holds":
+    case "holds": {
       if (part.choices.length > 0) return { kind: "permitted" };
+      const several = obligation.kind === "commute" ? guestSteps(context.refinement, found) : [];
+      if (several.length > 1) {
+        const names = several.map((t) => `\`${t.name}\``).join(", ");
+        const reason = `the guest can take any of ${names} here, and \`step\` stands for each: name the one that is meant in \`steps\``;
+        return { kind: "undecided", by: "steps", reason };
+      }
       return {
         kind: "defect",
         reason: `a model of ${by} does not reproduce (the step commutes): a defect of the checker`,
       };
+    }
     case "violated":
       break;
   }
@@ -60,6 +70,10 @@ export async function confirm(
     };
   }
   return { kind: "refuted", counterexample: refutation(context, obligation, found, violation, by) };
+}
+
+function guestSteps(refinement: MachineRefinement, { state }: Case): readonly Transition[] {
+  return enabledTransitions(refinement.guest, abstract(refinement, state));
 }
 
 /** A violation that was seen, made small and written down. */

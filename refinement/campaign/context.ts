@@ -5,6 +5,7 @@ import type { Answer, Solver } from "../solver/solver.js";
 import type { Term } from "../terms/term.js";
 import type { Value } from "../terms/value.js";
 import type { Confirmation } from "./confirm.js";
+import type { Named } from "./equalities.js";
 import type { Recording } from "./recording.js";
 import { waiting } from "./spent.js";
 
@@ -25,6 +26,8 @@ export interface Inquiry {
 export interface Proving extends Inquiry {
   /** `model` satisfies the hypotheses of `part` and falsifies a goal, for one of the guest's choices at least. */
   confirm(obligation: Obligation, part: Part, model: ReadonlyMap<string, Value>, by: string): Promise<Confirmation>;
+  /** What of the values in the terms is always equal, where nothing is known of it beforehand. */
+  equal?(obligation: Obligation, terms: readonly Term[]): Promise<Named | undefined>;
 }
 
 export interface Context extends Inquiry {

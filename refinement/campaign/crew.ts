@@ -21,7 +21,7 @@ export class OwnThread implements Crew {
   readonly size = 1;
   private readonly executor: Executor;
 
-  constructor(load: Load | undefined) {
+  constructor(load: Load) {
     this.executor = new Executor(load);
   }
 

@@ -12,7 +12,7 @@ import type { State } from "../execute/state.js";
 import type { Machine } from "../machine.js";
 import type { MachineRefinement } from "../refinement.js";
 import { Evaluator } from "../terms/evaluate.js";
-import { machineOf } from "./case.js";
+import { machineOf, transitionOf } from "./case.js";
 import type { Shrunk } from "./shrink.js";
 
 export interface Found {
@@ -32,7 +32,7 @@ export function describe(
   const { violation } = shrunk;
   const guestState = obligation.kind === "inverse" ? state : abstract(refinement, state);
   const guest = codeAt(refinement.guest, guestState);
-  const steps = ["invariant", "commute", "progress"].includes(obligation.kind);
+  const step = transitionOf(refinement, obligation);
   return {
     title: titleOf(violation, obligation.kind === "commute" ? guest?.assembly[0] : undefined),
     refinement: refinement.name,
@@ -44,7 +44,7 @@ export function describe(
     host: obligation.kind === "inverse" ? undefined : codeAt(refinement.host, state),
     state: recordOfState(machineOf(refinement, obligation), state),
     inaccessible: shrunk.inaccessible,
-    schedule: steps ? [{ transition: obligation.of ?? "", arguments: Object.fromEntries(args) }] : [],
+    schedule: step === undefined ? [] : [{ transition: step.name, arguments: Object.fromEntries(args) }],
     differs: violation.differs,
     expect: "refuted",
     cause: { obligation: violation.obligation, variable: violation.differs[0]?.variable ?? "" },
@@ -78,6 +78,8 @@ export function titleOf(violation: Violation, assembly: string | undefined): str
       return `${step}: the host steps where the guest cannot`;
     case "materialize precise":
       return `at ${of} the state is not precise`;
+    case "progress enabled":
+      return "the host is stuck where the guest can go on";
     case "progress rank":
       return `${of} stutters and the rank does not fall: it is ${got}, not ${expected}`;
   }

@@ -2,7 +2,7 @@
  * Proves or refutes the obligations of one refinement, for all states.
  */
 import { type Obligation, obligations } from "../diagram.js";
-import { EnvironmentFailure } from "../errors.js";
+import { unreachable } from "../errors.js";
 import type { State } from "../execute/state.js";
 import { wellFormedTerm } from "../execute/well-formed.js";
 import { zeroState } from "../execute/concrete.js";
@@ -13,11 +13,12 @@ import type { Verdict } from "../verdict.js";
 import { judge } from "./case.js";
 import { confirm, refutation } from "./confirm.js";
 import type { Context, Proving } from "./context.js";
-import { provePart } from "./prove.js";
+import { provedUnlessVacuous, unlessFailing, whole } from "./parts.js";
+import { type PartOutcome, provePart } from "./prove.js";
 import { Recording } from "./recording.js";
 import type { Settled } from "./report.js";
 import { Sweeper } from "./sweep.js";
-import { contradictory, vacuity } from "./vacuity.js";
+import { contradictory } from "./vacuity.js";
 
 export interface DischargeOptions {
   readonly seed: number;
@@ -77,54 +78,44 @@ export class Discharger {
 
   async discharge(obligation: Obligation): Promise<Settled> {
     const began = performance.now();
-    const verdict = await this.verdict(obligation).catch((error: unknown): Verdict => {
-      if (error instanceof EnvironmentFailure) return { verdict: "unknown", by: error.what, reason: error.message };
-      throw error;
-    });
+    const verdict = await unlessFailing(this.verdict(obligation));
     return { obligation: obligation.name, method: "prove", verdict, more: [], ms: performance.now() - began };
   }
 
   private async verdict(obligation: Obligation): Promise<Verdict> {
-    const { context, refinement } = this;
+    const { context } = this;
     if (obligation.unsupported !== undefined) return { verdict: "unsupported", what: obligation.unsupported };
     const cuts = await this.sweeper.cuts(obligation);
     const possible = obligation.parts(cuts?.under).filter((part) => !contradictory(part));
-    let by = cuts?.by ?? "rewrite";
-    let undecided: Verdict | undefined;
-    for (const part of possible) {
-      const outcome = await provePart(this.proving, obligation, part, cuts?.names(part));
-      switch (outcome.kind) {
-        case "refuted":
-          return { verdict: "refuted", by: outcome.by, counterexample: outcome.counterexample };
-        case "unknown":
-          undecided ??= { verdict: "unknown", by: outcome.by, reason: outcome.reason };
-          break;
-        case "proved":
-          if (outcome.by !== "rewrite") by = outcome.by;
-          break;
+    const { proving } = this;
+    const outcomes = async function* (): AsyncGenerator<PartOutcome> {
+      for (const part of possible) yield await provePart(proving, obligation, part, cuts?.names(part));
+    };
+    const found = await whole(outcomes(), cuts?.by ?? "rewrite");
+    switch (found.kind) {
+      case "refuted":
+        return found.verdict;
+      case "undecided":
+        return this.recorded(obligation) ?? found.verdict;
+      case "proved": {
+        const witnessed = possible.length > 0 && context.recording.witness(obligation.name) !== undefined;
+        if (witnessed) return { verdict: "proved", by: found.by };
+        return provedUnlessVacuous(context, obligation, possible, found.by);
       }
+      default:
+        return unreachable(found);
     }
-    // What the prover could not decide, a concrete run may have refuted.
-    const seen = undecided === undefined ? undefined : context.recording.violation(obligation.name);
-    if (seen !== undefined) {
-      const judgement = judge(refinement, obligation, seen);
-      if (judgement.kind === "violated" && judgement.violation.certain) {
-        const counterexample = refutation(context, obligation, seen, judgement.violation, "random");
-        return { verdict: "refuted", by: "random", counterexample };
-      }
-    }
-    if (undecided !== undefined) return undecided;
-    const witnessed = possible.length > 0 && context.recording.witness(obligation.name) !== undefined;
-    if (witnessed) return { verdict: "proved", by };
-    const about = await vacuity(context, obligation, possible);
-    switch (about.kind) {
-      case "possible":
-        return { verdict: "proved", by };
-      case "impossible":
-        return { verdict: "vacuous", by: about.by, reason: "its antecedent can never hold" };
-      case "unknown":
-        return { verdict: "unknown", by: about.by, reason: about.reason };
-    }
+  }
+
+  /** What the prover could not decide, a concrete run may have refuted. */
+  private recorded(obligation: Obligation): Verdict | undefined {
+    const { context, refinement } = this;
+    const seen = context.recording.violation(obligation.name);
+    if (seen === undefined) return undefined;
+    const judgement = judge(refinement, obligation, seen);
+    if (judgement.kind !== "violated" || !judgement.violation.certain) return undefined;
+    const counterexample = refutation(context, obligation, seen, judgement.violation, "random");
+    return { verdict: "refuted", by: "random", counterexample };
   }
 }
 

@@ -5,7 +5,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Missing } from "../emulator.js";
 import { EnvironmentFailure, unreachable, UserError } from "../errors.js";
-import type { Refinement } from "../refinement.js";
+import type { Machine } from "../machine.js";
+import type { Known, Refinement } from "../refinement.js";
 import type { OnQuery, SolverChoice } from "../solver/solver.js";
 import type { GuestBlock, Translation } from "../translation.js";
 import { openTranslator, type Opened } from "../translation/open.js";
@@ -14,6 +15,7 @@ import type { Verdict } from "../verdict.js";
 import type { HostTools } from "./block-confirm.js";
 import { validateBlock } from "./blocks.js";
 import type { Inquiry } from "./context.js";
+import { explained } from "./explained.js";
 import { validateOpenBlock } from "./open-blocks.js";
 import { Discharger, Solvers } from "./discharge.js";
 import { exploreRefinement } from "./exploration.js";
@@ -80,9 +82,10 @@ export class Executor {
   private readonly refinements = new Map<string, Promise<Refinement>>();
   private readonly dischargers = new Map<string, Discharger>();
   private readonly translators = new Map<string, Promise<Opened>>();
+  private readonly knownGuests = new Map<string, Promise<Machine>>();
   private solvers: Solvers | undefined;
 
-  constructor(load: Load = loadByNotation) {
+  constructor(load: Load) {
     this.load = load;
   }
 
@@ -170,10 +173,20 @@ export class Executor {
   ): Promise<Reply> {
     if (refinement.form !== "translator") return unsupported(`commute/${block.name}`, "prove", onlyBy(refinement));
     const inquiry = this.inquiry(refinement, settings, signal);
+    const tools = await hostTools();
+    const settled = await validateBlock(refinement, block, translation, tools, inquiry);
+    const guest = (known: Known, findings: readonly string[]): Promise<Machine> => this.knownGuest(known, findings);
     return {
       kind: "settled",
-      settled: await validateBlock(refinement, block, translation, await hostTools(), inquiry),
+      settled: await explained(refinement, guest, block, translation, tools, inquiry, settled),
     };
+  }
+
+  private knownGuest(known: Known, findings: readonly string[]): Promise<Machine> {
+    const key = JSON.stringify([known.guest, findings]);
+    const loading = this.knownGuests.get(key) ?? waiting("reading", () => loadKnown(known, findings));
+    this.knownGuests.set(key, loading);
+    return loading;
   }
 
   private async validateOpen(
@@ -214,6 +227,19 @@ export class Executor {
 export async function loadByNotation(file: string, fault: string | undefined): Promise<Refinement> {
   const { loadRefinement } = await import("../../spec/notation/index.js");
   return loadRefinement(file, fault === undefined ? {} : { fault });
+}
+
+/** The known guest with these findings. */
+export async function loadKnown({ guest, findings: parameters }: Known, findings: readonly string[]): Promise<Machine> {
+  const { loadMachine } = await import("../../spec/notation/index.js");
+  const given = findings.map((name) => [parameters.get(name) ?? name, true]);
+  return loadMachine(guest, { parameters: Object.fromEntries(given) });
+}
+
+/** What the campaign has loaded before it gave out the task. */
+export async function loadAgain(file: string, fault: string | undefined): Promise<Refinement> {
+  const { loadRefinement } = await import("../../spec/notation/index.js");
+  return loadRefinement(file, { again: true, ...(fault === undefined ? {} : { fault }) });
 }
 
 function unsupported(obligation: string, method: Settled["method"], what: string): Reply {
@@ -317,6 +343,11 @@ function queryWriter(directory: string): OnQuery {
     const [, label = name, kind = "query"] = /^(.*)-\d+-([a-z]+)$/.exec(name) ?? [];
     const count = (counts.get(label) ?? 0) + 1;
     counts.set(label, count);
-    writeFileSync(path.join(directory, `${label}-${count}-${kind}.smt2`), `${text}\n`);
+    const file = path.join(directory, `${label}-${count}-${kind}.smt2`);
+    try {
+      writeFileSync(file, `${text}\n`);
+    } catch (error) {
+      throw new EnvironmentFailure("--smt2", error instanceof Error ? error.message : String(error));
+    }
   };
 }

@@ -21,13 +21,14 @@ export interface ExplorationOptions {
 
 /** The obligations that exploration judges, not split by guest transition; `inverse` is not about reachable states. */
 export function explorable(refinement: MachineRefinement): readonly string[] {
-  const { host } = refinement;
+  const { guest, host } = refinement;
   const stutters = host.transitions.filter((t) => stepCases(refinement, t.name).some(mustProgress));
   return [
     "initial",
     ...host.transitions.map((t) => `invariant/${t.name}`),
     ...host.transitions.map((t) => `commute/${t.name}`),
     ...(refinement.rank === undefined ? [] : stutters.map((t) => `progress/${t.name}`)),
+    ...(guest.transitions.length === 0 ? [] : ["progress"]),
     ...refinement.materialize.map((point) => `materialize/${point.name}`),
   ];
 }

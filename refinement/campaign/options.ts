@@ -93,6 +93,23 @@ export function matches(glob: string, name: string): boolean {
   return new RegExp(`^${pattern.join("")}$`).test(name);
 }
 
+/** The globs without braces that together match the same names. */
+export function alternatives(glob: string): readonly string[] {
+  const braces = pairs(glob);
+  const start = [...glob].findIndex((c, i) => c === "{" && braces.has(i));
+  if (start < 0) return [glob];
+  const parts: string[] = [""];
+  let depth = 0;
+  for (let i = start; ; i++) {
+    const c = glob[i] ?? "";
+    if (braces.has(i)) depth += c === "{" ? 1 : -1;
+    if (depth === 0) return parts.flatMap((part) => alternatives(glob.slice(0, start) + part + glob.slice(i + 1)));
+    if (i === start) continue;
+    if (c === "," && depth === 1) parts.push("");
+    else parts[parts.length - 1] += c;
+  }
+}
+
 /** Where the braces are that have a partner; the others stand for themselves. */
 function pairs(glob: string): ReadonlySet<number> {
   const open: number[] = [];

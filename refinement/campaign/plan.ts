@@ -158,6 +158,7 @@ async function keysOf(
   const common = [checkerIdentity(), text.toString("base64"), refinement.guest.digest, refinement.fault ?? ""];
   if (refinement.form !== "emulator") {
     common.push(refinement.host.digest);
+    if (refinement.form === "translator") common.push(refinement.known?.digest ?? "");
   } else {
     const identity = await emulatorIdentity(refinement, options);
     if (identity === undefined) return () => undefined;

@@ -11,6 +11,7 @@ import type { Value } from "../terms/value.js";
 import { candidates, instantiate, someChoice } from "./choices.js";
 import type { Confirmation } from "./confirm.js";
 import { ask, type Proving } from "./context.js";
+import type { Named } from "./equalities.js";
 import type { Budget } from "../terms/assume.js";
 import { QUICK, rewriting, THOROUGH } from "./rewriting.js";
 import { during, waiting } from "./spent.js";
@@ -100,8 +101,11 @@ class Attempt {
       const outcome = await this.randomly(goal);
       if (outcome !== undefined) return outcome;
     }
-    for (const goal of this.rewrite(open, THOROUGH)) {
+    const hard = this.rewrite(open, THOROUGH);
+    const named = hard.length === 0 ? undefined : await this.named(hard);
+    for (const goal of hard) {
       if (this.context.signal?.aborted === true) return { kind: "unknown", by: "interrupted", reason: "interrupted" };
+      if (named !== undefined && (await this.followsFrom(named, goal))) continue;
       const outcome = await this.solve(goal);
       if (outcome !== undefined) return outcome;
     }
@@ -120,6 +124,25 @@ class Attempt {
     const options = { seed: this.context.seed, tries: RANDOM_TRIES };
     const model = during("trying", () => refuteByRandom(this.part.hypotheses, goal, options));
     return model === undefined ? undefined : this.judge(model, "random");
+  }
+
+  private async named(goals: readonly Term[]): Promise<Named | undefined> {
+    return this.context.equal?.(this.obligation, [...this.part.hypotheses, ...goals]);
+  }
+
+  /** Whether the goal holds whatever the values are that have a name. */
+  private async followsFrom({ names, by }: Named, goal: Term): Promise<boolean> {
+    const hypotheses = this.part.hypotheses.map((h) => names.apply(h));
+    const result = rewriting(hypotheses, names.apply(goal), THOROUGH);
+    const context = { ...this.context, timeoutMs: this.context.timeoutMs / 2 };
+    let solver = by;
+    for (const leaf of result.proved ? [] : result.open) {
+      const answer = await ask(context, this.obligation, [...leaf.hypotheses, not(leaf.goal)]);
+      if (answer.answer !== "unsat") return false;
+      solver = answer.solver;
+    }
+    if (solver !== "rewrite") this.by = solver;
+    return true;
   }
 
   /** Leaf by leaf; an outcome only where there is no use in going on. */

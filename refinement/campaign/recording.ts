@@ -4,7 +4,7 @@
  */
 import { coveredBits, encode, wordToBytes } from "../assembly/encoding.js";
 import { bytesOfWord, shortestLength, wordFrom } from "../assembly/words.js";
-import { checkPoints, checkStep, concretize, outside } from "../execute/commute.js";
+import { checkGoesOn, checkPoints, checkStep, concretize, guestCanStep, outside } from "../execute/commute.js";
 import { type Arguments, enabled, environment, inputsOf, widthOf, zeroState } from "../execute/concrete.js";
 import type { State } from "../execute/state.js";
 import type { Instruction, Machine, StateVariable, Transition } from "../machine.js";
@@ -105,7 +105,10 @@ export class Recording {
     for (const point of this.refinement.materialize) {
       if (at.holds(point.at)) this.keep(`materialize/${point.name}`, here);
     }
-    for (const { obligation } of checkPoints(this.refinement, state)) this.violating.set(obligation, here);
+    if (!this.instances.has("progress") && guestCanStep(this.refinement, state)) this.keep("progress", here);
+    for (const { obligation } of [...checkPoints(this.refinement, state), ...checkGoesOn(this.refinement, state)]) {
+      this.violating.set(obligation, here);
+    }
   }
 
   private keep(name: string, instance: Case): void {

@@ -1,7 +1,7 @@
 /**
  * What a campaign came to: the document of `check --json`, and beside it the counterexamples themselves.
  */
-import type { Counterexample } from "../counterexample.js";
+import type { Counterexample, KnownFindings } from "../counterexample.js";
 import type { Missing } from "../emulator.js";
 import { unreachable } from "../errors.js";
 import type { Method, Summary, Verdict, VerdictName } from "../verdict.js";
@@ -27,6 +27,8 @@ export interface ObligationReport {
   readonly paths?: number;
   /** Where the counterexample was saved. */
   readonly counterexample?: string;
+  /** Of `refuted`: the findings, examined before, that explain it wholly. Without them it is new. */
+  readonly known?: KnownFindings;
 }
 
 export interface RefinementReport {
@@ -83,8 +85,11 @@ export function obligationReport(settled: Settled, cached: boolean): ObligationR
   const rest = { ms: Math.round(ms), ...(cached ? { cached: true as const } : {}), ...covers };
   switch (verdict.verdict) {
     case "proved":
-    case "refuted":
       return { ...common, by: verdict.by, ...rest };
+    case "refuted": {
+      const { known } = verdict.counterexample.found;
+      return { ...common, by: verdict.by, ...rest, ...(known === undefined ? {} : { known }) };
+    }
     case "explored":
       return { ...common, by: "states", ...rest, count: verdict.states };
     case "tested":

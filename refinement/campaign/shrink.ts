@@ -23,14 +23,18 @@ export interface Shrunk {
 /** Judgements spent on one counterexample. */
 const MOST_TRIALS = 1500;
 
-/** `judge` gives the violation of the obligation in question, if the case is one. */
+/**
+ * `judge` gives the violation of the obligation in question, if the case is one. Accesses are denied to whole blocks of so many bytes, where
+ * that will do.
+ */
 export function shrink(
   machine: Machine,
   start: Case,
   violation: Violation,
   judge: (c: Case) => Violation | undefined,
+  block = 1n,
 ): Shrunk {
-  const shrinker = new Shrinker(start, violation, judge);
+  const shrinker = new Shrinker(start, violation, judge, block);
   shrinker.permissions();
   for (let before = -1; before !== shrinker.successes; ) {
     before = shrinker.successes;
@@ -49,7 +53,10 @@ class Shrinker {
   private readonly cause: string;
   private readonly judge: (c: Case) => Violation | undefined;
 
-  constructor(start: Case, violation: Violation, judge: (c: Case) => Violation | undefined) {
+  private readonly block: bigint;
+
+  constructor(start: Case, violation: Violation, judge: (c: Case) => Violation | undefined, block: bigint) {
+    this.block = block;
     this.current = start;
     this.violation = violation;
     this.cause = causeOf(violation);
@@ -85,6 +92,8 @@ class Shrinker {
     this.judge({ ...this.current, state: recorded });
     let needed = merge(denied);
     this.attempt({ ...this.current, state: withPermissions(this.current.state, needed) });
+    const whole = inBlocks(needed, this.block);
+    if (this.attempt({ ...this.current, state: withPermissions(this.current.state, whole) })) needed = whole;
     this.inaccessible = needed;
     for (const one of needed) {
       const fewer = needed.filter((other) => other !== one);
@@ -218,6 +227,19 @@ function merge(denied: readonly { memory: string; access: Access; address: bigin
     }
   }
   return merged;
+}
+
+/** What cannot be loaded cannot be stored to there either. */
+function inBlocks(denied: Inaccessible, block: bigint): Inaccessible {
+  const both = denied.flatMap((d) => (d.access === "load" ? [d, { ...d, access: "store" as const }] : [d]));
+  const whole = new Map(
+    both.map((d) => {
+      const address = d.address - (d.address % block);
+      const end = ((d.address + d.bytes + block - 1n) / block) * block;
+      return [`${d.memory} ${d.access} ${address} ${end}`, { ...d, address, bytes: end - address }];
+    }),
+  );
+  return [...whole.values()];
 }
 
 function order(a: string | bigint, b: string | bigint): number {

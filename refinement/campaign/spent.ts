@@ -4,7 +4,7 @@
  */
 
 /** In the order of the report. */
-export const PHASES = [
+const PHASES = [
   /** Definitions from files; a translator asked, and its answers read. */
   "reading",
   /** Host machine code into instructions. */

@@ -2,7 +2,8 @@
  * The WebAssembly around the regions of a machine whose instructions a library decodes: from each region to the next, as long as their
  * records are found.
  */
-import { emitRecordAddress, HANDLER, TAG } from "./interpreter.js";
+import { emitRecordAddress, HANDLER, TAG } from "./decode-cache.js";
+import { emitCodeWritten } from "./region-links.js";
 import { type Layout, StateLayout } from "./layout.js";
 import type { Machine } from "../machine.js";
 import { InternalDefect } from "../errors.js";
@@ -110,21 +111,7 @@ function emitRun(support: Support, { links, cache, pc }: RegionHost): void {
 function emitInvalidate(support: Support, bounds: number): void {
   const code = support.module.function(["i64", "i32"], [], "invalidate");
   const [address, bytes] = [0, 1];
-  code.get(address);
-  code.get(bytes);
-  code.emit("i64.extend_i32_u", "i64.add");
-  code.i32(0);
-  code.memory("i64.load", bounds);
-  code.emit("i64.gt_u");
-  code.get(address);
-  code.i32(0);
-  code.memory("i64.load", bounds + 8);
-  code.emit("i64.lt_u", "i32.and");
-  code.if(() => {
-    code.get(address);
-    code.get(bytes);
-    code.call(support.imports.codeWritten);
-  });
+  emitCodeWritten(code, support, bounds, address, bytes);
 }
 
 /** Lets a record stand for a block of a region. */

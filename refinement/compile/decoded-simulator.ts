@@ -2,6 +2,7 @@
  * A machine whose instructions a library decodes, at speed: each instruction is decoded and specialized once, and compiled with those
  * that it leads to. `execute/decoded.ts` is the reference. Choices that the definition leaves open are 0 unless `choose` says otherwise.
  */
+import type { RunOutcome } from "../execute/engine.js";
 import { InternalDefect } from "../errors.js";
 import { type CodeBytes, type Decode, type Fetched, fetchAt, numbersOf, trapOf } from "../execute/decoded.js";
 import { packTrap, trapNamed } from "../execute/concrete.js";
@@ -18,7 +19,6 @@ import { Layout, type Place } from "./layout.js";
 import { withoutDeadFlags } from "./liveness.js";
 import type { PagedMemory } from "./paged.js";
 import { compileRegion, isCompilable } from "./region-code.js";
-import type { RunOutcome } from "./simulator.js";
 import { Unsupported } from "./unsupported.js";
 
 /** Instructions in a region, at most: of code that is met for the first time, each of which costs a millisecond, and of hot code. */

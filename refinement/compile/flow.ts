@@ -97,7 +97,7 @@ function* straight(from: bigint, steps: ReadonlyMap<bigint, Step>, leaders: Read
   }
 }
 
-export function targetsOf(flow: Flow): readonly bigint[] {
+function targetsOf(flow: Flow): readonly bigint[] {
   switch (flow.kind) {
     case "static":
       return [flow.target];

@@ -4,30 +4,35 @@
  * jumps to the handler with `br_table`. Whatever depends on the operands alone is computed at decode time too.
  * Transitions that are no instruction (and all those of a machine without instructions) are tried in order by their guards.
  */
-import { shortestLength } from "../assembly/index.js";
 import { InternalDefect } from "../errors.js";
-import {
-  type Field,
-  type Instruction,
-  type InstructionSet,
-  type Machine,
-  type Transition,
-  variable,
-} from "../machine.js";
+import { type Instruction, type InstructionSet, type Machine, type Transition, variable } from "../machine.js";
 import * as t from "../terms/build.js";
 import { substitute } from "../terms/substitute.js";
 import { bits } from "../terms/sort.js";
 import type { Term } from "../terms/term.js";
-import { freeVariables } from "../terms/variables.js";
-import { emitProbe } from "./access.js";
-import { emitDecoder } from "./decoder.js";
-import { type DefinedFunction, DefinedFunctions } from "./defined.js";
-import { type EffectContext, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
 import type { Binding, Bindings } from "./binding.js";
+import {
+  allocateCache,
+  type DecodeCache,
+  emitForgetRecords,
+  emitRecordAddress,
+  emitRemember,
+  HANDLER,
+  NO_HANDLER,
+  NORMAL,
+  OPERANDS,
+  shiftOf,
+  TAG,
+} from "./decode-cache.js";
+import { emitDecoder } from "./decoder.js";
+import { DefinedFunctions } from "./defined.js";
+import { type EffectContext, emitEffect, emitScalars, placeBinding, stateBindings } from "./effects.js";
 import { type Fetching, fetchingOf } from "./fetching.js";
-import { isWide, scalarWidth } from "./scalars.js";
-import { CODE, type MemoryPlace, type ScalarPlace, type StateLayout } from "./layout.js";
+import type { MemoryPlace, ScalarPlace, StateLayout } from "./layout.js";
 import { Lowering } from "./lower.js";
+import { fieldOf, Operands } from "./operands.js";
+import { emitCodeWritten, emitEnterRegion, MOST_REGIONS, type RegionLinks } from "./region-links.js";
+import { isWideKey, type Source, sourceOf } from "./source.js";
 import type { Callee, Support } from "./support.js";
 import { FunctionBuilder, type Label } from "./wasm.js";
 
@@ -40,15 +45,6 @@ export const STATUS = {
   /** No transition is enabled. */
   stuck: 2,
 } as const;
-
-/** Records of predecoded instructions. */
-export interface DecodeCache {
-  readonly address: number;
-  readonly entries: number;
-  readonly recordSize: number;
-  /** Number (i32) of records filled since the last reset, then their addresses, at most `LISTED`. */
-  readonly list: number;
-}
 
 export interface Interpreter {
   /** (limit: i64) → status: i32. */
@@ -70,49 +66,6 @@ export interface Interpreter {
   readonly choices: ReadonlyMap<string, ScalarPlace>;
 }
 
-/**
- * Where the interpreter meets regions of hot code, compiled on their own (regions.ts). A record whose handler is `handler`
- * stands for a call of the function number `slot` of the table with the argument beside it; `run` falls back to the handler
- * that the record had before where the region does not advance.
- */
-export interface RegionLinks {
-  readonly handler: number;
-  /** Offset in a record: number in the table (i32), argument (i32), the program counter that it is for (i64). */
-  readonly slot: number;
-  /** Offset in a record of the handler that the region replaces. */
-  readonly normal: number;
-  /** Steps left (i64), passed to the region and back. */
-  readonly remaining: number;
-  /** Set (i32) when code of a region was written: it must be left after the instruction at hand. */
-  readonly stale: number;
-  /** Addresses from which (i64) and below which (i64) there is code of regions. */
-  readonly bounds: number;
-  /** How far an address is shifted before it chooses a record. */
-  readonly shift: number;
-  readonly fetching: Fetching;
-  /** Functions that regions call. */
-  readonly defined: ReadonlyMap<string, DefinedFunction>;
-  /** Address of the number (i64) of times that remembered values were forgotten. */
-  readonly generation: number;
-  /** Addresses of a cell (i64) for each region, by its number in the table. */
-  readonly verified: number;
-}
-
-/** Regions at a time. */
-export const MOST_REGIONS = 256;
-
-const ENTRIES = 16384;
-export const LISTED = 1024;
-/** Offsets in a record: the address it is for (i64), the handler's number (i32). */
-export const TAG = 0;
-export const HANDLER = 8;
-const NORMAL = 12;
-const OPERANDS = 16;
-/** Values that depend on the operands alone and are kept in a record; beyond these only the fields themselves are. */
-const MOST_OPERANDS = 5;
-/** Number of no handler, in an empty record. */
-const NO_HANDLER = -1;
-
 export interface InterpreterOptions {
   /** As in `EffectContext`. */
   readonly log?: (place: MemoryPlace) => Callee | undefined;
@@ -124,61 +77,6 @@ export interface InterpreterOptions {
 
 export function emitInterpreter(support: Support, state: StateLayout, options: InterpreterOptions = {}): Interpreter {
   return new InterpreterEmitter(support, state, options).emit();
-}
-
-/** An operand: a term over the fields alone, and where its value is in the record. */
-interface Operand {
-  readonly term: Term;
-  readonly offset: number;
-}
-
-class Operands {
-  readonly list: Operand[] = [];
-  private readonly fields: ReadonlySet<Term>;
-  private readonly known = new Map<Term, Operand>();
-  private readonly only = new Map<Term, boolean>();
-
-  constructor(instruction: Instruction) {
-    this.fields = new Set(instruction.encoding.fields.map((f) => f.term));
-  }
-
-  /** The operand that this term is, if it depends on the fields alone. */
-  of(term: Term): Operand | undefined {
-    const known = this.known.get(term);
-    if (known !== undefined) return known;
-    if (term.op === "const" || !this.fieldsOnly(term) || isWide(term)) return undefined;
-    if (this.list.length >= MOST_OPERANDS && !this.fields.has(term)) return undefined;
-    const operand = { term, offset: OPERANDS + 8 * this.list.length };
-    this.list.push(operand);
-    this.known.set(term, operand);
-    return operand;
-  }
-
-  private fieldsOnly(term: Term): boolean {
-    if (term.args.length === 0) return term.op === "const" || this.fields.has(term);
-    if (term.op === "apply") return false;
-    let result = this.only.get(term);
-    if (result === undefined) {
-      result = term.args.every((arg) => (arg.sort.kind === "bits" || arg.sort.kind === "bool") && this.fieldsOnly(arg));
-      this.only.set(term, result);
-    }
-    return result;
-  }
-}
-
-/** Where the words come from, in a form that can be remembered: memory at an address, or elements that never change. */
-interface Source {
-  readonly key: Term;
-  readonly memory: MemoryPlace | undefined;
-  /** Bytes (or elements) from there on that the longest instruction takes. */
-  readonly bytes: number;
-  /** The parcels of the word stand side by side, from `key` on; else it cannot be remembered. */
-  readonly unbroken: Term;
-  /** What must hold at each step, besides, of an instruction that was decoded earlier. */
-  readonly check: Term;
-  readonly reads: Fetching["fetched"]["reads"];
-  /** The key is the program counter, and nothing but the memory decides what stands there. */
-  readonly settled: boolean;
 }
 
 class InterpreterEmitter {
@@ -222,12 +120,12 @@ class InterpreterEmitter {
   emit(): Interpreter {
     const isa = this.machine.instructionSet;
     const handlers = isa === undefined ? [] : this.machine.transitions.filter((x) => x.instruction !== undefined);
-    const source = isa === undefined ? undefined : this.source(isa);
+    const source = isa === undefined ? undefined : sourceOf(this.state, isa);
     const links = this.links(source, handlers);
     const operandsEnd = this.mostOperands(handlers);
     const recordSize = Math.max(64, 2 ** Math.ceil(Math.log2(operandsEnd + 16)));
     if (links !== undefined) this.regions = { ...links, slot: operandsEnd };
-    const cache = isa === undefined ? undefined : this.allocateCache(recordSize, source === undefined ? 0 : ENTRIES);
+    const cache = isa === undefined ? undefined : allocateCache(this.support.layout, recordSize, source !== undefined);
     const invalidate =
       source?.memory === undefined || cache === undefined
         ? undefined
@@ -295,53 +193,6 @@ class InterpreterEmitter {
       bounds: layout.allocate(16),
       shift: shiftOf(isa),
     };
-  }
-
-  private source(isa: InstructionSet): Source | undefined {
-    const { width, length } = isa.parcels;
-    const parcels = Array.from({ length: isa.wordWidth / width }, (_, i) =>
-      readsOf([t.extract(isa.word, (i + 1) * width - 1, i * width)]).filter((read) => read.op !== "accessible"),
-    );
-    const first = parcels[0]?.[0];
-    const [from, key] = first?.args ?? [];
-    if (first === undefined || from?.op !== "var" || key === undefined) return undefined;
-    // What is remembered is a function of the address and of what stands there, and of nothing else.
-    const together: Term[] = [];
-    const found: { readonly term: Term; readonly offset: number }[] = [];
-    let end = 0;
-    for (const [i, reads] of parcels.entries()) {
-      for (const read of reads) {
-        const [base, address] = read.args;
-        if (base !== from || address === undefined || read.op !== first.op) return undefined;
-        const offset = address === key ? 0 : i * length;
-        together.push(t.eq(address, t.add(key, t.constant(scalarWidth(key), BigInt(offset)))));
-        found.push({ term: read, offset });
-        end = Math.max(end, offset + (read.op === "select" ? 1 : read.bytes));
-      }
-    }
-    const unbroken = t.and(t.TRUE, ...together);
-    const place = this.state.of(from.name);
-    const constant = !this.machine.transitions.some((x) => x.effect.assigns.has(from.name));
-    if (unbroken === t.FALSE || (place.kind !== "memory" && !(constant && first.op === "select"))) return undefined;
-    const pc = variable(this.machine, isa.programCounter)?.term;
-    const settled = key === pc && [...freeVariables([isa.word, isa.fetchable])].every((v) => v === from || v === pc);
-    return {
-      key,
-      memory: place.kind === "memory" ? place : undefined,
-      bytes: end,
-      unbroken,
-      check: settled ? isa.ready : t.and(isa.ready, isa.fetchable),
-      reads: found,
-      settled,
-    };
-  }
-
-  /** Records, and one more at the end for words that cannot be remembered. */
-  private allocateCache(recordSize: number, entries: number): DecodeCache {
-    const { layout } = this.support;
-    const list = layout.allocate(4 + 4 * LISTED);
-    const address = layout.allocate((entries + 1) * recordSize, recordSize);
-    return { address, entries, recordSize, list };
   }
 
   /** Bytes of the largest record. */
@@ -672,7 +523,7 @@ class InterpreterEmitter {
               labels.push(label);
               table();
             });
-            this.emitEnterRegion(code, this.regions, {
+            emitEnterRegion(code, this.support, this.regions, {
               ...at,
               again,
               pushProgramCounter: () => this.pushProgramCounter(code, at),
@@ -722,73 +573,6 @@ class InterpreterEmitter {
     }
     code.i32(0);
     code.memory("i64.load", place.address);
-  }
-
-  /** Runs the region that the record stands for; the program counter is where the region says. */
-  private emitEnterRegion(
-    code: FunctionBuilder,
-    links: RegionLinks,
-    at: {
-      readonly record: number;
-      readonly handler: number;
-      readonly remaining: number;
-      readonly reload: () => void;
-      readonly pushProgramCounter: () => void;
-      readonly again: Label;
-      readonly next: Label;
-      readonly trapped: () => void;
-    },
-  ): void {
-    const { record, remaining } = at;
-    const before = code.local("i64");
-    const trapped = code.local("i32");
-    const asBefore = (): void => {
-      code.get(record);
-      code.memory("i32.load", NORMAL);
-      code.set(at.handler);
-      code.br(at.again);
-    };
-    if (!links.fetching.isDirect) {
-      code.get(record);
-      code.memory("i64.load", links.slot + 8);
-      at.pushProgramCounter();
-      code.emit("i64.ne");
-      code.if(asBefore);
-    }
-    // The step that was counted for this record is the region's to count.
-    code.get(remaining);
-    code.i64(1n);
-    code.emit("i64.add");
-    code.set(before);
-    code.i32(0);
-    code.get(before);
-    code.memory("i64.store", links.remaining);
-    code.i32(0);
-    code.i32(0);
-    code.memory("i32.store", links.stale);
-    code.get(record);
-    code.memory("i32.load", links.slot + 4);
-    code.get(record);
-    code.memory("i32.load", links.slot);
-    code.callIndirect(this.support.module.indirect(["i32"], ["i32"]));
-    code.set(trapped);
-    at.reload();
-    code.i32(0);
-    code.memory("i64.load", links.remaining);
-    code.set(remaining);
-    code.get(trapped);
-    code.if(() => at.trapped());
-    code.get(remaining);
-    code.get(before);
-    code.emit("i64.eq");
-    code.if(() => {
-      code.get(before);
-      code.i64(1n);
-      code.emit("i64.sub");
-      code.set(remaining);
-      asBefore();
-    });
-    code.br(at.next);
   }
 
   private emitHandler(
@@ -868,7 +652,7 @@ class InterpreterEmitter {
             code.get(record);
             code.i32(cache.address + cache.entries * cache.recordSize);
             code.emit("i32.ne");
-            code.if(() => this.emitRemember(code, key, record, source, cache));
+            code.if(() => emitRemember(code, this.support, key, record, source, cache));
           }
           code.i32(number);
           code.emit("return");
@@ -878,171 +662,19 @@ class InterpreterEmitter {
     code.i32(NO_HANDLER);
   }
 
-  /** Tags the record, lists it for `reset`, and has stores to the word's bytes watched. */
-  private emitRemember(code: FunctionBuilder, key: number, record: number, source: Source, cache: DecodeCache): void {
-    code.get(record);
-    code.get(key);
-    code.memory("i64.store", TAG);
-    const count = code.local("i32");
-    code.i32(0);
-    code.memory("i32.load", cache.list);
-    code.tee(count);
-    code.i32(LISTED);
-    code.emit("i32.lt_u");
-    code.if(() => {
-      code.get(count);
-      code.i32(2);
-      code.emit("i32.shl");
-      code.get(record);
-      code.memory("i32.store", cache.list + 4);
-    });
-    code.i32(0);
-    code.get(count);
-    code.i32(1);
-    code.emit("i32.add");
-    code.memory("i32.store", cache.list);
-    const { memory } = source;
-    if (memory === undefined) return;
-    const probe = emitProbe(code, memory, key, source.bytes);
-    code.get(probe.pointer);
-    code.emit("i32.eqz", "i32.eqz");
-    code.get(probe.flags);
-    code.i32(Math.log2(CODE));
-    code.emit("i32.shr_u", "i32.and", "i32.eqz");
-    code.if(() => {
-      code.i32(memory.number);
-      code.get(key);
-      code.i32(source.bytes);
-      code.call(this.support.imports.markCode);
-    });
-  }
-
   private emitInvalidate(source: Source, cache: DecodeCache, shift: number): FunctionBuilder {
     const code = this.support.module.function(["i64", "i32"], [], `${this.options.prefix ?? ""}invalidate`);
     const [address, bytes] = [0, 1];
-    const at = code.local("i64");
-    const left = code.local("i32");
-    const record = code.local("i32");
-    const width = source.memory?.width ?? 64;
-    code.get(address);
-    code.i64(BigInt(source.bytes - 1));
-    code.emit("i64.sub");
-    code.set(at);
-    code.get(bytes);
-    code.i32(source.bytes - 1);
-    code.emit("i32.add");
-    code.set(left);
-    code.loop((again) => {
-      if (width < 64) {
-        code.get(at);
-        code.i64((1n << BigInt(width)) - 1n);
-        code.emit("i64.and");
-        code.set(at);
-      }
-      code.get(at);
-      emitRecordAddress(code, cache, shift);
-      code.tee(record);
-      code.memory("i64.load", TAG);
-      code.get(at);
-      code.emit("i64.eq");
-      code.if(() => {
-        code.get(record);
-        code.i64(-1n);
-        code.memory("i64.store", TAG);
-        code.get(record);
-        code.i32(NO_HANDLER);
-        code.memory("i32.store", HANDLER);
-      });
-      code.get(at);
-      code.i64(1n);
-      code.emit("i64.add");
-      code.set(at);
-      code.get(left);
-      code.i32(1);
-      code.emit("i32.sub");
-      code.tee(left);
-      code.brIf(again);
-    });
+    emitForgetRecords(code, source, cache, shift, address, bytes);
     this.defined.emitForgetWritten(code, address, bytes, () => {
       if (this.regions === undefined) return;
       code.i32(0);
       code.i32(1);
       code.memory("i32.store", this.regions.stale);
     });
-    if (this.regions !== undefined) {
-      const { bounds } = this.regions;
-      code.get(address);
-      code.get(bytes);
-      code.emit("i64.extend_i32_u", "i64.add");
-      code.i32(0);
-      code.memory("i64.load", bounds);
-      code.emit("i64.gt_u");
-      code.get(address);
-      code.i32(0);
-      code.memory("i64.load", bounds + 8);
-      code.emit("i64.lt_u", "i32.and");
-      code.if(() => {
-        code.get(address);
-        code.get(bytes);
-        code.call(this.support.imports.codeWritten);
-      });
-    }
+    if (this.regions !== undefined) emitCodeWritten(code, this.support, this.regions.bounds, address, bytes);
     return code;
   }
-}
-
-/** Replaces an address of an instruction (i64) on the stack by that of its record. */
-export function emitRecordAddress(
-  code: FunctionBuilder,
-  cache: Pick<DecodeCache, "address" | "entries" | "recordSize">,
-  shift: number,
-): void {
-  const size = Math.log2(cache.recordSize);
-  if (shift < size) {
-    code.emit("i32.wrap_i64");
-    code.i32(size - shift);
-    code.emit("i32.shl");
-  } else {
-    code.i64(BigInt(shift - size));
-    code.emit("i64.shr_u", "i32.wrap_i64");
-  }
-  code.i32((cache.entries - 1) * cache.recordSize);
-  code.emit("i32.and");
-  code.i32(cache.address);
-  code.emit("i32.add");
-}
-
-/** How far addresses are shifted before they choose a record: instructions that are all aligned need not share. */
-function shiftOf(isa: InstructionSet | undefined): number {
-  if (isa === undefined) return 0;
-  return Math.max(0, Math.floor(Math.log2(shortestLength(isa))));
-}
-
-/** All reads of memories and files in terms, and questions whether memory is accessible. */
-function readsOf(roots: readonly Term[]): readonly Term[] {
-  const seen = new Set<Term>(roots);
-  for (const term of seen) for (const arg of term.args) seen.add(arg);
-  return [...seen].filter((x) => x.op === "load" || x.op === "select" || x.op === "accessible");
-}
-
-function isWideKey(key: Term): boolean {
-  return key.sort.kind === "bits" && key.sort.width >= 64;
-}
-
-/** A field's value in a word: its pieces gathered, zeros where there are none. */
-function fieldOf(field: Field, word: Term): Term {
-  const parts: Term[] = [];
-  let next = field.width;
-  for (const piece of [...field.pieces].sort((a, b) => b.lo - a.lo)) {
-    const above = next - (piece.lo + piece.width);
-    if (above > 0) parts.push(t.constant(above, 0n));
-    parts.push(t.extract(word, piece.at + piece.width - 1, piece.at));
-    next = piece.lo;
-  }
-  if (next > 0) parts.push(t.constant(next, 0n));
-  const [first] = parts;
-  const value = parts.length === 1 && first !== undefined ? first : t.concat(...parts);
-  return field.term.sort.kind === "bool" ? t.bitsToBool(value) : value;
 }
 
 /** A big effect is a function of its own: the loop stays small enough to be compiled well, and soon. */

@@ -113,6 +113,11 @@ export class CompiledLockstep {
     return this.stateOf(this.code.guest);
   }
 
+  guestTrapped(): boolean {
+    const trap = this.refinement.guest.variables.find((v) => v.implicit && v.name === "trap");
+    return trap !== undefined && this.instance.read(this.code.guest.of(trap.name)) !== 0n;
+  }
+
   /** Compares all memory, not just what was written. The name of a guest memory that differs. */
   compareMemories(): string | undefined {
     for (const { name, place, base } of this.code.memories) {

@@ -5,24 +5,17 @@
 import { codeVariables } from "../assembly/index.js";
 import { InternalDefect } from "../errors.js";
 import { type Machine, variable } from "../machine.js";
+import type { Reason, RunOutcome } from "../execute/engine.js";
 import type { State } from "../execute/state.js";
 import type { Value } from "../terms/value.js";
 import { CompiledModule, type Instance } from "./instance.js";
-import { type DecodeCache, emitInterpreter, type Interpreter, LISTED, STATUS } from "./interpreter.js";
+import { type DecodeCache, LISTED } from "./decode-cache.js";
+import { emitInterpreter, type Interpreter, STATUS } from "./interpreter.js";
 import { Layout, type Place, StateLayout } from "./layout.js";
 import type { PagedMemory } from "./paged.js";
 import { Regions } from "./regions.js";
 import { Support } from "./support.js";
 import { Unsupported } from "./unsupported.js";
-
-/** Why a run came to its end: all steps done, a step that ended in a trap (it counts), or no transition enabled. */
-export type Reason = "limit" | "trap" | "stuck";
-
-export interface RunOutcome {
-  readonly reason: Reason;
-  /** Steps done, the trapping one included. */
-  readonly steps: number;
-}
 
 interface Compiled {
   readonly module: CompiledModule;
@@ -56,7 +49,7 @@ const LONG = 2_000_000;
 /** Short calls to begin with, and after something new was compiled. */
 const WARM_UP = 50;
 
-export function reasonOf(status: number): Reason {
+function reasonOf(status: number): Reason {
   switch (status) {
     case STATUS.limit:
       return "limit";

@@ -148,6 +148,40 @@ export function checkPoints(refinement: MachineRefinement, hostState: State): Vi
   return violations;
 }
 
+/** `progress`, of a whole state: where the guest can take a step, the host can, without the environment's help. */
+export function checkGoesOn(refinement: MachineRefinement, hostState: State): Violation[] {
+  const own = drivingTransitions(refinement);
+  const host = canStep(refinement.host, own, hostState);
+  if (host === "yes" || !guestCanStep(refinement, hostState)) return [];
+  return [{ obligation: "progress", differs: [truth("enabled")], certain: host === "no" }];
+}
+
+/** Whether a transition of the guest is enabled in α(c). */
+export function guestCanStep(refinement: MachineRefinement, hostState: State): boolean {
+  return canStep(refinement.guest, refinement.guest.transitions, abstract(refinement, hostState)) === "yes";
+}
+
+/** What the host does by itself: not what the environment schedules, or what stands for the environment's doing alone. */
+export function drivingTransitions(refinement: MachineRefinement): readonly Transition[] {
+  return refinement.host.transitions.filter(
+    (t) => !refinement.environment.includes(t.name) && stepCases(refinement, t.name).some((c) => !c.environment),
+  );
+}
+
+/** Whether one of `among` is enabled with some arguments; `unsure` where these are too many to try each. */
+function canStep(machine: Machine, among: readonly Transition[], state: State): "yes" | "no" | "unsure" {
+  if (enabledTransitions(machine, state).some((t) => among.includes(t))) return "yes";
+  const search = { certain: true };
+  const at = new Evaluator(environment(state));
+  for (const t of among) {
+    if (t.parameters.length === 0) continue;
+    for (const args of choices(t.parameters, new Map(), at, state, search)) {
+      if (enabled(machine, t, state, args)) return "yes";
+    }
+  }
+  return search.certain ? "no" : "unsure";
+}
+
 /** `initial`, of a host state that is initial. */
 export function checkInitial(refinement: MachineRefinement, hostState: State): Violation[] {
   const at = new Evaluator(environment(hostState));

@@ -38,12 +38,18 @@ export const EF_RISCV_RVC = 1;
 export const EF_RISCV_FLOAT_ABI = 6;
 
 const MACHINES: Readonly<Record<number, string>> = {
+  2: "SPARC",
   3: "x86 (32 bits)",
+  8: "MIPS",
+  20: "PowerPC (32 bits)",
+  21: "PowerPC",
+  22: "IBM Z",
   40: "Arm (32 bits)",
   62: "x86-64",
   183: "AArch64",
   243: "RISC-V",
   247: "eBPF",
+  258: "LoongArch",
 };
 
 /** A name for `e_machine`. */
@@ -117,21 +123,55 @@ const LAYOUTS = {
   },
 } as const;
 
-/** Reads an executable. `file` is its name in error messages. Throws `UserError` for whatever is not one. */
-export function readElf(bytes: Uint8Array, file: string): Elf {
+/** What a program must be for a machine, by name, to run it. */
+export interface ElfTarget {
+  readonly name: string;
+  /** `e_machine` */
+  readonly machine: number;
+  readonly class: 32 | 64;
+  /** What a compiler is to be told. */
+  readonly options: string;
+}
+
+/** What a file says of itself before all else. */
+interface Identity {
+  readonly class: 32 | 64;
+  readonly isLittleEndian: boolean;
+  readonly machine: number;
+}
+
+/** `give` says what is wanted. */
+export function identify(reader: ElfReader, give: string): Identity {
+  const { bytes, file } = reader;
+  if (bytes.length < 4 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46)
+    throw elfError(file, `not an ELF file: it does not begin with 7f 45 4c 46; give ${give}, or use --hex for bytes`);
+  const byte = (offset: number): number => Number(reader.number(offset, 1, "the ELF header"));
+  const [cls, order] = [byte(4), byte(5)];
+  if (cls !== 1 && cls !== 2)
+    throw elfError(file, `class ${cls} is neither 1 (32 bits) nor 2 (64 bits): the file is damaged`);
+  if (order !== 1 && order !== 2)
+    throw elfError(file, `byte order ${order} is neither 1 (little-endian) nor 2 (big-endian): the file is damaged`);
+  const isLittleEndian = order === 1;
+  const [first, second] = [byte(18), byte(19)];
+  const machine = isLittleEndian ? first | (second << 8) : (first << 8) | second;
+  return { class: cls === 1 ? 32 : 64, isLittleEndian, machine };
+}
+
+/**
+ * Reads an executable, for `target` if that is known. `file` is its name in error messages. Throws `UserError` for whatever is not one:
+ * that it is for another processor comes before how it was linked.
+ */
+export function readElf(bytes: Uint8Array, file: string, target?: ElfTarget): Elf {
   const reader = new ElfReader(bytes, file);
-  if (bytes.length < 4 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46) {
+  const { class: bits, isLittleEndian, machine } = identify(reader, "an executable");
+  if (target !== undefined && machine !== target.machine)
+    throw elfError(file, `a program for ${machineName(machine)}; ${target.name} is ${machineName(target.machine)}`);
+  if (!isLittleEndian) throw elfError(file, "big-endian; only little-endian programs can be run");
+  if (target !== undefined && bits !== target.class)
     throw elfError(
       file,
-      "not an ELF file: it does not begin with 7f 45 4c 46; give an executable, or use --hex for bytes",
+      `a ${bits}-bit program; ${target.name} has ${target.class}-bit addresses: compile with ${target.options}`,
     );
-  }
-  const cls = reader.number(4, 1, "the ELF header");
-  if (cls !== 1n && cls !== 2n)
-    throw elfError(file, `class ${cls} is neither 1 (32 bits) nor 2 (64 bits): the file is damaged`);
-  if (reader.number(5, 1, "the ELF header") !== 1n)
-    throw elfError(file, "big-endian; only little-endian programs can be run");
-  const bits = cls === 1n ? 32 : 64;
   const { word, header, program } = LAYOUTS[bits];
   const field = (offset: number, size: 2 | 4 | 8): bigint => reader.number(offset, size, "the ELF header");
   const type = field(16, 2);
@@ -188,7 +228,7 @@ export function readElf(bytes: Uint8Array, file: string): Elf {
   checkOverlap(segments, file);
   return {
     class: bits,
-    machine: Number(field(18, 2)),
+    machine,
     flags: Number(field(header.flags, 4)),
     entry: field(header.entry, word),
     segments,

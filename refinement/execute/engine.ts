@@ -1,5 +1,4 @@
 /** What `commute run` drives: a machine's simulator, or something that keeps the machine's promise, as translated code does. */
-import type { RunOutcome } from "../compile/simulator.js";
 import { EnvironmentFailure } from "../errors.js";
 import type { Access } from "../terms/term.js";
 import type { Value } from "../terms/value.js";
@@ -15,6 +14,15 @@ export interface EngineMemory {
 
 /** What runs the program has gone astray, by a mistake of its own: the program did nothing that would explain it. */
 export class EngineFailure extends EnvironmentFailure {}
+
+/** Why a run came to its end: all steps done, a step that ended in a trap (it counts), or no transition enabled. */
+export type Reason = "limit" | "trap" | "stuck";
+
+export interface RunOutcome {
+  readonly reason: Reason;
+  /** Steps done, the trapping one included. */
+  readonly steps: number;
+}
 
 /** State is named as the machine's is. Between two calls of `run` it is that of the machine before some instruction. */
 export interface Engine {

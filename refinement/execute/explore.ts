@@ -10,6 +10,7 @@ import { Evaluator } from "../terms/evaluate.js";
 import { FileValue, MemoryValue, type Value } from "../terms/value.js";
 import {
   allValues,
+  checkGoesOn,
   checkInitial,
   checkPoints,
   checkStep,
@@ -146,13 +147,16 @@ class Explorer {
     // A state outside I was reported by the step that led to it; what follows from it says nothing more.
     if (outside(refinement, at) !== undefined) return;
     for (const point of refinement.materialize) if (at.holds(point.at)) this.judged.add(`materialize/${point.name}`);
-    for (const violation of checkPoints(refinement, state)) this.report(violation, ...this.wayTo(index));
+    for (const violation of [...checkPoints(refinement, state), ...checkGoesOn(refinement, state)]) {
+      this.report(violation, ...this.wayTo(index));
+    }
     for (const t of refinement.host.transitions) {
       for (const args of this.inputs.get(t) ?? []) {
         if (!enabled(refinement.host, t, state, args)) continue;
         const step = { transition: t.name, arguments: Object.fromEntries(args) };
         const report = checkStep(refinement, state, step);
         for (const name of report.obligations) this.judged.add(familyOf(name));
+        if (report.guestSteps.length > 0) this.judged.add("progress");
         for (const violation of report.violations) {
           const [start, schedule] = this.wayTo(index);
           this.report(violation, start, [...schedule, step]);

@@ -5,6 +5,8 @@ import { type Elf, elfError } from "./elf.js";
 import { pageDown, pageUp, permissionsOf, type Region } from "./linux.js";
 import type { EngineMemory } from "./engine.js";
 
+/** Where bytes given in hexadecimal are loaded. */
+export const HEX_ORIGIN = 0x10000n;
 export const STACK_SIZE = 8n << 20n;
 
 export interface Image {
@@ -17,10 +19,15 @@ export interface Image {
   readonly heapLimit: bigint;
 }
 
-/** `top` is the first address behind the stack, in an address space of `bits` bits. */
-export function imageOf(elf: Elf, file: string, top: bigint, bits: number): Image {
+/** That the program begins where there is code. */
+export function checkEntry(elf: Elf, file: string): void {
   const inCode = elf.segments.some((s) => s.executable && elf.entry >= s.address && elf.entry < s.address + s.size);
   if (!inCode) throw elfError(file, `entry point 0x${elf.entry.toString(16)} is in no executable segment`);
+}
+
+/** `top` is the first address behind the stack, in an address space of `bits` bits. */
+export function imageOf(elf: Elf, file: string, top: bigint, bits: number): Image {
+  checkEntry(elf, file);
   const stack: Region = { first: top - STACK_SIZE, end: top, readable: true, writable: true, executable: false };
   const regions: Region[] = elf.segments.map((s) => ({
     first: pageDown(s.address),
@@ -97,9 +104,7 @@ export function bytesOfHex(text: string): Uint8Array {
   const digits = text.replace(/\s+/g, "").replace(/^0x/i, "");
   const bad = /[^0-9a-f]/i.exec(digits);
   if (bad !== null)
-    throw new UserError(
-      `\`${bad[0]}\` is no hexadecimal digit; give instruction bytes in memory order, as in 93021000`,
-    );
+    throw new UserError(`\`${bad[0]}\` is no hexadecimal digit; give bytes in memory order, as in 93021000`);
   if (digits === "" || digits.length % 2 !== 0) {
     throw new UserError(
       `${digits.length} hexadecimal digits are not whole bytes; give two for each byte, in memory order`,

@@ -20,7 +20,7 @@ const ARCH_PRCTL = 158;
 const [ARCH_SET_GS, ARCH_SET_FS] = [0x1001n, 0x1002n];
 const [EINVAL, EPERM] = [22n, 1n];
 
-/** The first address that is no user's. */
+/** The first address that no user process has: half of the 48 bits, less a page (arch/x86/include/asm/page_64_types.h). */
 export const USER_END = (1n << 47n) - 4096n;
 
 const ARGUMENTS = ["rdi", "rsi", "rdx", "r10", "r8", "r9"] as const;
@@ -55,8 +55,8 @@ export function x8664Convention(simulator: DecodedSimulator): Convention {
   };
 }
 
-/** RFLAGS (Intel SDM, volume 1, figure 3-8): bit 1 is always set, and bit 9 (IF) in user mode. */
-const FLAGS: readonly (readonly [string, number])[] = [
+/** The bits of RFLAGS that a user program has a say in, by name (Intel SDM, volume 1, figure 3-8). */
+export const RFLAGS: readonly (readonly [string, number])[] = [
   ["CF", 0],
   ["PF", 2],
   ["AF", 4],
@@ -71,8 +71,9 @@ const FLAGS: readonly (readonly [string, number])[] = [
 
 /** SYSCALL and SYSRET (SDM volume 2): the system returns behind the instruction, and rcx and r11 tell where that is, and the flags. */
 export function resume(simulator: DecodedSimulator, next: bigint): void {
+  // Bit 1 is always set, and bit 9 (IF) in user mode.
   let flags = 0x202n;
-  for (const [name, bit] of FLAGS) {
+  for (const [name, bit] of RFLAGS) {
     if (variable(simulator.machine, name) !== undefined) flags |= simulator.scalar(name) << BigInt(bit);
   }
   simulator.write("rcx", next);

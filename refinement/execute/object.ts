@@ -2,7 +2,7 @@
  * ELF object files (System V ABI, "Sections", "Relocation"): sections, symbols, relocations of eBPF objects, little-endian,
  * 64 bits, as `clang -target bpf -c` makes them. Everything is checked before it is used.
  */
-import { EM_BPF, ElfReader, elfError, machineName, text } from "./elf.js";
+import { EM_BPF, ElfReader, elfError, identify, machineName, text } from "./elf.js";
 
 export interface Section {
   readonly name: string;
@@ -60,20 +60,12 @@ interface Header {
 export function readObject(bytes: Uint8Array, file: string): ElfObject {
   const reader = new ElfReader(bytes, file);
   const number = (offset: number, size: 1 | 2 | 4 | 8): bigint => reader.number(offset, size, "the ELF header");
-  if (bytes.length < 4 || Buffer.from(bytes.subarray(0, 4)).toString("latin1") !== "\x7fELF")
-    throw elfError(
-      file,
-      "not an ELF file: it does not begin with 7f 45 4c 46; give an object file, or use --hex for bytes",
-    );
-  if (number(4, 1) !== 2n)
-    throw elfError(
-      file,
-      `class ${number(4, 1)} is not 2 (64 bits); eBPF objects have it: compile with clang -target bpf -c`,
-    );
-  if (number(5, 1) !== 1n) throw elfError(file, "big-endian; compile with clang -target bpfel -c");
-  const machine = Number(number(18, 2));
+  const { class: bits, isLittleEndian, machine } = identify(reader, "an object file");
   if (machine !== EM_BPF)
     throw elfError(file, `for ${machineName(machine)}, not eBPF; compile with clang -target bpf -c`);
+  if (!isLittleEndian) throw elfError(file, "big-endian; compile with clang -target bpfel -c");
+  if (bits !== 64)
+    throw elfError(file, `${bits} bits; eBPF objects are of the 64-bit class: compile with clang -target bpf -c`);
   if (number(16, 2) !== TYPE.relocatable)
     throw elfError(file, `file type ${number(16, 2)}; eBPF programs are object files (type 1): compile with -c`);
 

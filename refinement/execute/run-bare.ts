@@ -6,16 +6,18 @@
  * Time passes by the program's own steps: after so many of them the environment's transition `tick` is taken.
  */
 import { decode, disassemble } from "../assembly/index.js";
-import { type RunOutcome, Simulator } from "../compile/simulator.js";
+import { Simulator } from "../compile/simulator.js";
+import type { RunOutcome } from "./engine.js";
 import { InternalDefect } from "../errors.js";
 import { type InstructionSet, type Machine, transition, variable } from "../machine.js";
 import { Evaluator } from "../terms/evaluate.js";
 import { MemoryValue } from "../terms/value.js";
-import { EF_RISCV_RVC, EM_RISCV, type Elf, elfError, machineName, readElf } from "./elf.js";
-import { bytesOfHex, pagesOf, signatureOf } from "./image.js";
+import { type Elf, readElf } from "./elf.js";
+import { bytesOfHex, checkEntry, pagesOf, signatureOf } from "./image.js";
 import { pageDown, pageUp, permissionsOf, type Region } from "./linux.js";
 import { type End, INTERRUPTED, outOfSteps, type RunResult } from "./outcome.js";
 import type { ProgramSource, RunOptions } from "./run.js";
+import { checkRiscv, targetOf } from "./target.js";
 import { Tracer } from "./trace.js";
 
 const RAM: Region = {
@@ -42,8 +44,8 @@ export async function runBare(machine: Machine, source: ProgramSource, options: 
   const isa = machine.instructionSet;
   if (isa === undefined) throw new InternalDefect(`${machine.name} has no instructions`);
   const simulator = new Simulator(machine);
-  const elf = source.kind === "elf" ? readElf(source.bytes, source.file) : undefined;
   const file = source.kind === "elf" ? source.file : "--hex";
+  const elf = source.kind === "elf" ? readBare(machine, isa, source.bytes, file) : undefined;
   load(machine, isa, simulator, elf, source);
   const start = performance.now();
   const end = await new Bare(machine, isa, simulator, elf?.symbols.get("tohost"), options).run();
@@ -53,6 +55,14 @@ export async function runBare(machine: Machine, source: ProgramSource, options: 
     seconds: (performance.now() - start) / 1000,
     signature: () => signatureOf(simulator.memory("mem"), elf, file),
   };
+}
+
+function readBare(machine: Machine, isa: InstructionSet, bytes: Uint8Array, file: string): Elf {
+  const target = targetOf(machine);
+  if (target === undefined) throw new InternalDefect(`${machine.name} has modes, but not RISC-V's registers`);
+  const elf = readElf(bytes, file, target);
+  checkRiscv(isa, elf, file, target);
+  return elf;
 }
 
 function load(
@@ -71,7 +81,7 @@ function load(
     const text = source.kind === "hex" ? source.text : "";
     memory = MemoryValue.empty(bits.width, permissionsOf(regions)).storeBytes(entry, bytesOfHex(text));
   } else {
-    check(machine, isa, elf, source.file, bits.width);
+    checkEntry(elf, source.file);
     // What the program brings is memory, wherever it is.
     for (const s of elf.segments) regions.push({ ...RAM, first: pageDown(s.address), end: pageUp(s.address + s.size) });
     memory = MemoryValue.empty(bits.width, permissionsOf(regions)).withPages(pagesOf(elf));
@@ -81,21 +91,6 @@ function load(
   simulator.write("mode", 3n);
   simulator.write("mtimecmp", (1n << 64n) - 1n);
   simulator.write(isa.programCounter, entry);
-}
-
-function check(machine: Machine, isa: InstructionSet, elf: Elf, file: string, width: number): void {
-  if (elf.machine !== EM_RISCV)
-    throw elfError(file, `a program for ${machineName(elf.machine)}; ${machine.name} is RISC-V`);
-  if (elf.class !== width)
-    throw elfError(file, `a ${elf.class}-bit program; ${machine.name} has ${width}-bit addresses`);
-  const compressed = isa.instructions.some((i) => i.encoding.width === 16);
-  if ((elf.flags & EF_RISCV_RVC) !== 0 && !compressed)
-    throw elfError(file, `contains compressed (16-bit) instructions, which ${machine.name} has not`);
-  const alignment = compressed ? 2n : 4n;
-  if (elf.entry % alignment !== 0n)
-    throw elfError(file, `entry point 0x${elf.entry.toString(16)} is not a multiple of ${alignment}`);
-  const inCode = elf.segments.some((s) => s.executable && elf.entry >= s.address && elf.entry < s.address + s.size);
-  if (!inCode) throw elfError(file, `entry point 0x${elf.entry.toString(16)} is in no executable segment`);
 }
 
 class Bare {

@@ -7,15 +7,14 @@ import { DecodedSimulator } from "../compile/decoded-simulator.js";
 import { UserError } from "../errors.js";
 import { type DecodedInstructionSet, type Machine, variable } from "../machine.js";
 import { MemoryValue } from "../terms/value.js";
-import { type Elf, EM_X86_64, elfError, machineName, readElf } from "./elf.js";
-import { bytesOfHex, imageOf, initialStack, signatureOf, STACK_SIZE } from "./image.js";
+import { type Elf, elfError, readElf } from "./elf.js";
+import { bytesOfHex, HEX_ORIGIN, imageOf, initialStack, signatureOf, STACK_SIZE } from "./image.js";
 import { pageUp, Process, type Streams } from "./linux.js";
 import { isX8664, resume, TRAP, USER_END, x8664Convention } from "./linux-x86-64.js";
 import { type End, INTERRUPTED, outOfSteps, type RunResult, SLICE, trapText } from "./outcome.js";
 import type { ProgramSource, RunOptions } from "./run.js";
+import { targetOf } from "./target.js";
 import { DecodedTracer } from "./trace-decoded.js";
-
-const HEX_ORIGIN = 0x10000n;
 
 /** By exception vector: the signals that Linux sends (arch/x86/kernel/traps.c). */
 const SIGNALS: Readonly<Record<number, number>> = { 0: 8, 1: 5, 3: 5, 4: 11, 6: 4, 12: 7, 13: 11, 14: 11 };
@@ -26,10 +25,10 @@ export async function runDecoded(machine: Machine, source: ProgramSource, option
   const set = machine.decoded;
   if (set === undefined) throw new UserError(`${machine.name} has no instructions to run a program with`);
   const library = await decoderLibrary(set);
-  const elf = source.kind === "elf" ? readElf(source.bytes, source.file) : undefined;
   const run = new Run(machine, set, library, options);
-  if (source.kind === "elf" && elf !== undefined) run.loadElf(source.file, elf);
-  else if (source.kind === "hex") run.loadHex(bytesOfHex(source.text));
+  let elf: Elf | undefined;
+  if (source.kind === "elf") elf = run.loadElf(source.file, source.bytes);
+  else run.loadHex(bytesOfHex(source.text));
   const start = performance.now();
   const end = await run.execute();
   return {
@@ -56,21 +55,20 @@ class Run {
     this.simulator = new DecodedSimulator(machine, library.decode);
   }
 
-  loadElf(file: string, elf: Elf): void {
+  loadElf(file: string, bytes: Uint8Array): Elf {
     const { machine, set, simulator } = this;
-    if (!isX8664(machine))
+    const target = targetOf(machine);
+    if (target === undefined)
       throw elfError(
         file,
         `${machine.name} has no ABI known here (x86-64's is); give the instructions as bytes with --hex`,
       );
-    if (elf.machine !== EM_X86_64)
-      throw elfError(file, `a program for ${machineName(elf.machine)}; ${machine.name} is x86-64`);
-    if (elf.class !== 64)
-      throw elfError(file, `a ${elf.class}-bit program; ${machine.name} has 64-bit addresses: compile with -m64`);
+    const elf = readElf(bytes, file, target);
     const image = imageOf(elf, file, USER_END, 64);
     simulator.write(set.memory, image.memory);
     simulator.write(set.programCounter, elf.entry);
     this.begin(image.regions, image.heapStart, image.heapLimit, this.options.arguments ?? [file]);
+    return elf;
   }
 
   loadHex(bytes: Uint8Array): void {

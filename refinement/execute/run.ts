@@ -10,19 +10,20 @@
  */
 import { resolve } from "node:path";
 import { bytesOfWord, codeVariables, decode, disassemble, lengthOfWord } from "../assembly/index.js";
-import { type RunOutcome, Simulator } from "../compile/simulator.js";
+import { Simulator } from "../compile/simulator.js";
 import { UserError } from "../errors.js";
 import { type InstructionSet, type Machine, variable } from "../machine.js";
 import { Evaluator } from "../terms/evaluate.js";
 import { FileValue, MemoryValue } from "../terms/value.js";
-import type { Engine } from "./engine.js";
+import type { Engine, RunOutcome } from "./engine.js";
 import { type EbpfOptions, isEbpf, type LoadedEbpf, loadEbpf } from "./ebpf.js";
-import { EF_RISCV_FLOAT_ABI, EF_RISCV_RVC, EM_RISCV, type Elf, elfError, machineName, readElf } from "./elf.js";
-import { type Auxiliary, bytesOfHex, imageOf, initialStack, signatureOf, STACK_SIZE } from "./image.js";
+import { EF_RISCV_FLOAT_ABI, EM_RISCV, type Elf, elfError, type ElfTarget, readElf } from "./elf.js";
+import { type Auxiliary, bytesOfHex, HEX_ORIGIN, imageOf, initialStack, signatureOf, STACK_SIZE } from "./image.js";
 import { pageUp, Process, riscvConvention, type Streams } from "./linux.js";
 import { type End, INTERRUPTED, outOfSteps, type RunResult, SLICE, trapText } from "./outcome.js";
 import { FixedBytes, RiscvServices } from "./linux-riscv.js";
 import { isBare, runBare } from "./run-bare.js";
+import { checkRiscv, targetOf } from "./target.js";
 import { Tracer } from "./trace.js";
 
 export type { RunResult } from "./outcome.js";
@@ -47,7 +48,6 @@ export interface RunOptions extends Partial<Streams> {
   readonly engine?: Engine | undefined;
 }
 
-export const HEX_ORIGIN = 0x10000n;
 const STACK_TOP = { 32: 0xbfff_f000n, 64: 0x3f_ffff_f000n } as const;
 const SIGILL = 4;
 const SIGNALS: Readonly<Record<number, number>> = { 0: 7, 1: 11, 2: 4, 3: 5, 4: 7, 5: 11, 6: 7, 7: 11 };
@@ -81,15 +81,7 @@ export async function runProgram(
   const loaded = isEbpf(machine)
     ? loadProgram(simulator, source, options.ebpf ?? {})
     : source.kind === "elf"
-      ? loadElf(
-          machine,
-          isa,
-          engine,
-          source.file,
-          readElf(source.bytes, source.file),
-          streams,
-          options.arguments ?? [source.file],
-        )
+      ? loadElf(machine, isa, engine, source, streams, options.arguments ?? [source.file])
       : loadHex(machine, isa, engine, source.text, streams, options.arguments ?? []);
   const start = performance.now();
   const tracer = options.trace === undefined || engine !== simulator ? undefined : Tracer.of(machine, simulator);
@@ -209,35 +201,20 @@ function loadElf(
   machine: Machine,
   isa: InstructionSet,
   engine: Engine,
-  file: string,
-  elf: Elf,
+  { bytes, file }: Extract<ProgramSource, { readonly kind: "elf" }>,
   streams: Streams,
   args: readonly string[],
 ): Loaded {
-  const bits = hasAbi(machine);
-  if (bits === undefined) {
+  const target = abiOf(machine);
+  if (target === undefined) {
     throw elfError(
       file,
       `${machine.name} has no ABI known here (RISC-V's is); give the instructions as bytes with --hex`,
     );
   }
-  if (elf.machine !== EM_RISCV)
-    throw elfError(file, `a program for ${machineName(elf.machine)}; ${machine.name} is RISC-V`);
-  const abi = bits === 64 ? "-march=rv64im -mabi=lp64" : "-march=rv32im -mabi=ilp32";
-  if (elf.class !== bits) {
-    throw elfError(file, `a ${elf.class}-bit program; ${machine.name} has ${bits}-bit addresses: compile with ${abi}`);
-  }
-  const compressed = isa.instructions.some((i) => i.encoding.width === 16);
-  if ((elf.flags & EF_RISCV_RVC) !== 0 && !compressed) {
-    throw elfError(
-      file,
-      `contains compressed (16-bit) instructions, which ${machine.name} has not: compile with ${abi}`,
-    );
-  }
-  const alignment = compressed ? 2n : 4n;
-  if (elf.entry % alignment !== 0n) {
-    throw elfError(file, `entry point 0x${elf.entry.toString(16)} is not a multiple of ${alignment}`);
-  }
+  const elf = readElf(bytes, file, target);
+  checkRiscv(isa, elf, file, target);
+  const bits = target.class;
   const top = STACK_TOP[bits];
   const { regions, memory, heapStart, heapLimit } = imageOf(elf, file, top, bits);
   engine.write("mem", memory);
@@ -327,7 +304,7 @@ function loadHex(
     throw new UserError(`${bytes.length} bytes do not fit into ${from.name}`);
   engine.write(from.name, MemoryValue.empty(width).storeBytes(origin, bytes));
   engine.write(isa.programCounter, origin);
-  const bits = hasAbi(machine);
+  const bits = abiOf(machine)?.class;
   if (bits === undefined) return { process: undefined, elf: undefined, file: "--hex" };
   // All memory is accessible; only the program's own requests divide it.
   const top = STACK_TOP[bits];
@@ -343,12 +320,7 @@ function loadHex(
   return { process, elf: undefined, file: "--hex" };
 }
 
-/** The address width of a machine with RISC-V's registers and environment call. */
-function hasAbi(machine: Machine): 32 | 64 | undefined {
-  const pc = variable(machine, "pc")?.sort;
-  const registers = variable(machine, "x")?.sort;
-  if (registers?.kind !== "file" || registers.count !== 32 || variable(machine, "mem")?.sort.kind !== "memory")
-    return undefined;
-  if (pc?.kind !== "bits" || (pc.width !== 32 && pc.width !== 64)) return undefined;
-  return machine.traps.some((x) => x.name === "environment_call") ? pc.width : undefined;
+/** Of a machine with RISC-V's registers and environment call. */
+function abiOf(machine: Machine): ElfTarget | undefined {
+  return machine.traps.some((x) => x.name === "environment_call") ? targetOf(machine) : undefined;
 }

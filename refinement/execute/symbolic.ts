@@ -52,7 +52,7 @@ export function nextState(
 }
 
 /** The state after `effect`, its raises merged in: a raise changes `trap` and `trap.value` and nothing else. */
-export function applyEffect(machine: Machine, effect: Effect, read: Reader): SymbolicState {
+function applyEffect(machine: Machine, effect: Effect, read: Reader): SymbolicState {
   const raises = effect.raises.map((r) => ({
     condition: read(r.condition),
     trap: trapNamed(machine, r.trap),

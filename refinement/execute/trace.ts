@@ -3,7 +3,8 @@
  */
 import { bytesOfWord, decode, disassemble, lengthOfWord } from "../assembly/index.js";
 import { Lowering, type MemoryWrite } from "../compile/lower.js";
-import type { RunOutcome, Simulator } from "../compile/simulator.js";
+import type { Simulator } from "../compile/simulator.js";
+import type { RunOutcome } from "./engine.js";
 import { type Effect, elementName, type Instruction, type InstructionSet, type Machine } from "../machine.js";
 import { Evaluator } from "../terms/evaluate.js";
 import type { Term } from "../terms/term.js";

@@ -5,7 +5,7 @@ import type { ProgramSource } from "../refinement.js";
 import { excerpt } from "./document.js";
 
 /** Bytes of a line; a longer answer is refused before it is whole. */
-export const LONGEST_LINE = 4 << 20;
+const LONGEST_LINE = 4 << 20;
 /** Bytes that are kept of what it says on stderr. */
 const LONGEST_COMPLAINT = 4096;
 
@@ -55,9 +55,12 @@ export class LineProcess {
   async ask(line: string, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     if (this.pending !== "") return this.failed(`it said something unasked: ${excerpt(this.pending)}`);
     let late = false;
+    // Where this thread has been busy meanwhile, the answer may be waiting to be read: first that, then the verdict.
     const timer = setTimeout(() => {
-      late = true;
-      this.wake();
+      setImmediate(() => {
+        late = true;
+        this.wake();
+      });
     }, timeoutMs);
     const abort = (): void => this.wake();
     signal.addEventListener("abort", abort, { once: true });

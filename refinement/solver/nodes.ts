@@ -17,7 +17,7 @@ import { inFile } from "./flatten.js";
 const NARROW = 32;
 
 /** Time, as far as values are concerned: they hold until the next tick. Counts the values computed. */
-export class Clock {
+class Clock {
   now = 1;
   work = 0;
 }
@@ -310,7 +310,7 @@ function readThrough(t: Term): Term {
   }
 }
 
-export function narrow(node: Node): NarrowNode {
+function narrow(node: Node): NarrowNode {
   if (node.wide) throw new InternalDefect(`${node.term.op} is too wide for a number`);
   return node;
 }

@@ -13,7 +13,7 @@ import { decide } from "./decide.js";
 import { cvc5Invocation, Native, z3Invocation } from "./native.js";
 import { Z3Wasm } from "./z3-wasm.js";
 
-export const SOLVER_CHOICES = ["auto", "z3-wasm", "z3", "cvc5"] as const;
+const SOLVER_CHOICES = ["auto", "z3-wasm", "z3", "cvc5"] as const;
 /** `auto` is z3-wasm, which is there on every machine and gives the same answers on all of them. */
 export type SolverChoice = (typeof SOLVER_CHOICES)[number];
 

@@ -253,8 +253,18 @@ export class Context {
       this.equation(argument(atom, 0), other, atom, queue, changed);
       return;
     }
+    if (atom.op === "eq" && this.unordered(argument(atom, 0), argument(atom, 1))) {
+      this.contradictory = true;
+      return;
+    }
     this.define(atom, FALSE, changed);
     if (atom.op === "eq" || atom.op === "ult") this.narrow(atom, false, queue, changed);
+  }
+
+  /** Neither of two numbers is below the other: they are equal. */
+  private unordered(a: Term, b: Term): boolean {
+    if (a.sort.kind !== "bits" || a.op === "const" || b.op === "const") return false;
+    return this.rules.get(ult(a, b)) === FALSE && this.rules.get(ult(b, a)) === FALSE;
   }
 
   /** a <u b also says that a is not b. */

@@ -2,7 +2,7 @@
  * Bit vectors seen as sequences of pieces, high part first: the arguments of a `concat`, the zeros of a `zext`, the sign
  * copies that `sext` leaves in front of a `concat`. Rules that cut and fuse work on these.
  */
-import { argument, constant, extract, sext, widthOf } from "./construct.js";
+import { argument, constant, extract, widthOf } from "./construct.js";
 import type { Term } from "./term.js";
 
 /** The pieces of `t`, high first; `t` alone where it has no visible structure. */
@@ -72,7 +72,11 @@ export function unsignedWidth(t: Term): number {
     case "const":
       return t.value === 0n ? 1 : t.value.toString(2).length;
     case "zext":
-      return widthOf(argument(t, 0));
+      return unsignedWidth(argument(t, 0));
+    case "concat": {
+      const first = argument(t, 0);
+      return widthOf(t) - widthOf(first) + (first.op === "const" ? unsignedWidth(first) : widthOf(first));
+    }
     case "ite":
       return constantBranches(t) ? Math.max(unsignedWidth(argument(t, 1)), unsignedWidth(argument(t, 2))) : widthOf(t);
     default:
@@ -92,9 +96,4 @@ export function widenLow(t: Term, width: number, extend: (t: Term, width: number
     if (widthOf(whole) >= width) return extract(whole, width - 1, 0);
   }
   return extend(t, width);
-}
-
-/** `sext` if `t` is narrower than `width`, the low bits if it is wider. */
-export function fitSigned(t: Term, width: number): Term {
-  return widthOf(t) <= width ? sext(t, width) : extract(t, width - 1, 0);
 }

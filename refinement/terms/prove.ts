@@ -1,6 +1,6 @@
 /** Proof by rewriting and case distinction: a small DPLL whose theory is the rewriter. */
 import { argument, constant, eq, FALSE, fileSortOf, not, select, TRUE } from "./construct.js";
-import { Context } from "./context.js";
+import { Context, type Fuel } from "./context.js";
 import { choiceValues, hasChoice, meets, splittingAtom, subjects } from "./split.js";
 import type { Term } from "./term.js";
 import { freeVariables } from "./variables.js";
@@ -163,7 +163,9 @@ class Search {
     if (path.some((assumed) => context.reduced(assumed) === FALSE)) return true;
     const atom = pendingAtom(context, path) ?? consequentAtom(context) ?? indexAtom(context, path);
     if (atom !== undefined) return this.byCases(point, atom, 1);
-    return this.clauses(point).some((clause) => this.byClause(point, clause));
+    if (this.clauses(point).some((clause) => this.byClause(point, clause))) return true;
+    const related = relatedAtom(context);
+    return related !== undefined && this.byCases(point, related, 1);
   }
 
   private clauses({ context, path, about }: Point): readonly Term[] {
@@ -227,6 +229,17 @@ function undecidedCase(context: Context, literal: Term): Term | undefined {
     if (!about.has(right) && !meets(choiceValues(left), about)) continue;
     const atom = splittingAtom(left);
     if (atom !== undefined) return atom;
+  }
+  return undefined;
+}
+
+/** A case of a hypothesis that turns on what was assumed or followed on the way, whatever it chooses between. */
+function relatedAtom(context: Context): Term | undefined {
+  const about = new Set(context.trail.flatMap((literal) => [...subjects(literal)]));
+  if (about.size === 0) return undefined;
+  for (const [left] of context.undecided) {
+    const atom = splittingAtom(left);
+    if (atom !== undefined && meets(subjects(atom), about)) return atom;
   }
   return undefined;
 }
@@ -301,10 +314,10 @@ export function proveByRewriting(
   budget: Budget = DEFAULT_BUDGET,
 ): RewritingProof {
   const limits = { ...DEFAULT_BUDGET, ...budget };
-  const context = contextOf(hypotheses).copy({ left: limits.visits });
+  const fuel = { left: limits.visits };
   const search = new Search(limits);
   try {
-    search.prove({ context, goal, path: [], spent: 0, about: undefined });
+    search.prove({ ...aim(hypotheses, goal, fuel), path: [], spent: 0, about: undefined });
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error;
     return { proved: false, open: [{ hypotheses: [...hypotheses], goal }] };
@@ -314,4 +327,16 @@ export function proveByRewriting(
     proved: false,
     open: search.open.map((leaf) => ({ hypotheses: [...hypotheses, ...leaf.hypotheses], goal: leaf.goal })),
   };
+}
+
+/**
+ * A goal that cannot hold offers no cases: the hypotheses have to contradict each other. The last of them that has cases,
+ * mostly the way that one side takes where the other has taken its own, is then what the others have to deny.
+ */
+function aim(hypotheses: readonly Term[], goal: Term, fuel: Fuel): Pick<Point, "context" | "goal"> {
+  const context = contextOf(hypotheses).copy(fuel);
+  const last = context.simplify(goal) === FALSE ? hypotheses.findLastIndex(hasChoice) : -1;
+  const denied = hypotheses[last];
+  if (denied === undefined) return { context, goal };
+  return { context: contextOf(hypotheses.filter((_, i) => i !== last)).copy(fuel), goal: not(denied) };
 }

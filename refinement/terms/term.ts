@@ -272,11 +272,6 @@ function sameArguments(a: readonly Term[], b: readonly Term[]): boolean {
   return true;
 }
 
-/** Number of distinct terms alive, for reports and benchmarks. */
-export function termCount(): number {
-  return terms.length;
-}
-
 /**
  * A total order on terms by structure alone, so that sorted arguments are the same in every process: variables first, by
  * name, then by hash; equal hashes are told apart by comparing the structure.

@@ -1,7 +1,7 @@
 /** One run of a block and its translation from one host state, judged wherever host and guest are held against each other. */
 import { accessTerms } from "./access-terms.js";
 import type { Difference } from "../counterexample.js";
-import { InternalDefect } from "../errors.js";
+import { InternalDefect, unreachable } from "../errors.js";
 import type { Violation } from "../execute/commute.js";
 import { apply, environment } from "../execute/concrete.js";
 import { differences, variableOf } from "../execute/difference.js";
@@ -12,18 +12,33 @@ import { constant } from "../terms/build.js";
 import { Evaluator, hashedApply } from "../terms/evaluate.js";
 import type { Access } from "../terms/term.js";
 import { FileValue, MemoryValue } from "../terms/value.js";
-import type { Exit, FaultEntry, Point, Translation } from "../translation.js";
+import type { Exit, FaultEntry, Point, Translation, TrapValue } from "../translation.js";
 import { guestVariables } from "./abstraction.js";
 import type { Code, HostStep } from "./code.js";
 import { contains, type GuestBytes } from "./guest.js";
 import { GuestRun } from "./guest-run.js";
 import { hex } from "./regions.js";
+import { widthOfValue } from "./trap-value.js";
 import { covers, isSeen, type Start, viewOf } from "./start.js";
 
 export type BlockJudgement =
   | { readonly kind: "outside"; readonly because: string }
-  /** `faulted`: it ended in an access of the host's that faults, not where it leaves. */
-  | { readonly kind: "run"; readonly violations: readonly Violation[]; readonly faulted: boolean };
+  | {
+      readonly kind: "run";
+      readonly violations: readonly Violation[];
+      /** It ended in an access of the host's that faults, not where it leaves. */
+      readonly faulted: boolean;
+      /** Reckoned when it is asked for. */
+      readonly end: (() => BlockEnd) | undefined;
+    };
+
+/** Where the host leaves the block, or an access of the guest's faults: what the guest is shown there. */
+export interface BlockEnd {
+  /** α of the host's state, with the program counter that the translation tells. */
+  readonly state: State;
+  /** The trap that it leaves for is one of these; none where the guest goes on. */
+  readonly traps: readonly string[];
+}
 
 const MOST_HOST_STEPS = 20_000;
 /** So far around a region nothing else lies. */
@@ -74,6 +89,7 @@ export class Run {
   private readonly hostStart: State;
   readonly guestStart: State;
   private trespassed = false;
+  private end: (() => BlockEnd) | undefined;
   private choices = 0;
 
   constructor(
@@ -117,18 +133,17 @@ export class Run {
       kind: "run",
       violations: [...seen, ...last],
       faulted,
+      end: this.end,
     });
     let state = this.hostStart;
     let from = this.start.address;
     for (let steps = 0; steps < MOST_HOST_STEPS; steps++) {
       const address = numberIn(state, this.counter);
+      const point = steps > 0 ? this.of.points.get(address) : undefined;
+      if (point !== undefined) seen.push(...this.atPoint(state, address, point, guest));
       const exit = this.of.exits.get(address);
       if (exit !== undefined) return ends(this.atExit(state, address, exit, guest));
-      const point = steps > 0 ? this.of.points.get(address) : undefined;
-      if (point !== undefined) {
-        seen.push(...this.atPoint(state, address, point, guest));
-        if (point.cut) return ends([]);
-      }
+      if (point?.cut === true) return ends([]);
       const fetched = this.of.code.at(address);
       if (fetched.kind === "unsupported") return { kind: "outside", because: fetched.what };
       // What a helper does is to be blamed on the instruction that calls it.
@@ -151,9 +166,11 @@ export class Run {
   private beginning(): State {
     let memory = this.memoryIn(this.before).withPermissions((access, address) => this.hostMay(access, address));
     for (const d of this.of.translation.host.data) memory = memory.storeBytes(d.address, d.bytes);
+    const { register = "", at = 0n } = this.of.guestRegion ?? {};
     return new Map([
       ...this.before,
       [this.memory, memory],
+      ...(register === "" ? [] : [[register, at] as const]),
       [this.counter, this.start.address],
       ["trap", 0n],
       ["trap.value", 0n],
@@ -276,24 +293,52 @@ export class Run {
     const told = exit.guest ?? this.toldCounter(state);
     const current = this.mapped(address)?.guest;
     const raising = exit.guest ?? current;
+    const pc = exit.trap === undefined ? told : raising;
+    this.ended(state, pc, exit.trap === undefined ? [] : [exit.trap], viewOf(this.of.refinement, exit.view));
     const met = guest.find(({ pc, steps, last }) => {
       if (exit.interrupt) return steps === 0;
       if (exit.trap !== undefined) return pc === raising;
       const arrived = pc === told && (current === undefined || last === current);
       return steps > 0 && (arrived || !contains(this.of.guestCode.block, pc));
     });
-    if (met === undefined) return this.missed(obligation, guest, exit.guest);
+    if (met === undefined) return this.missed(obligation, guest, exit.guest, exit.trap);
     const view = viewOf(this.of.refinement, exit.view);
     const differs = [
       ...this.compare(state, met.state, exit.guest, view),
       ...this.broken(state, view),
       ...this.preserved(state, this.of.refinement.preserve, viewOf(this.of.refinement, undefined)),
     ];
+    if (exit.interrupt && !this.requested())
+      differs.push({ variable: "request", guest: "none", host: "taken for granted" });
     if (exit.trap !== undefined) {
-      const raised = this.trapOf(guest.trapOf(met));
+      const after = guest.trapOf(met);
+      const raised = this.trapOf(after);
       if (raised !== exit.trap) differs.push({ variable: "trap", guest: raised, host: exit.trap });
+      else if (after !== undefined && exit.value !== undefined) {
+        const [wanted, told] = [valueOfTrap(this.of.refinement.guest, after), this.held(exit.value, state)];
+        if (wanted !== undefined && wanted !== told)
+          differs.push({ variable: "trap.value", guest: hex(wanted), host: hex(told) });
+      }
     }
     return this.violate(obligation, differs);
+  }
+
+  /** What the host has there. */
+  private held(value: TrapValue, state: State): bigint {
+    switch (value.kind) {
+      case "constant":
+        return value.value;
+      case "register":
+        return numberIn(state, value.register);
+      case "memory": {
+        const region = this.of.refinement.regions.find((r) => r.name === value.region);
+        if (region?.kind !== "based") throw new InternalDefect(`there is no region \`${value.region}\``);
+        const base = this.entryValue(this.hostStart, region.base, viewOf(this.of.refinement, this.start.view));
+        return this.memoryIn(state).load(BigInt.asUintN(64, base + value.offset), value.bytes);
+      }
+      default:
+        return unreachable(value);
+    }
   }
 
   private atPoint(state: State, address: bigint, point: Point, guest: GuestRun): readonly Violation[] {
@@ -301,7 +346,7 @@ export class Run {
     if (this.wanted !== undefined && this.wanted !== obligation) return [];
     const least = point.cut ? this.start.least : 0;
     const met = guest.find(({ pc, steps }) => steps >= least && pc === point.guest);
-    if (met === undefined) return this.missed(obligation, guest, point.guest);
+    if (met === undefined) return this.missed(obligation, guest, point.guest, undefined);
     const { regions, preserve } = this.of.refinement;
     const bases = regions.flatMap((r) => (r.kind === "based" ? [r.base] : []));
     const view = viewOf(this.of.refinement, point.view);
@@ -332,21 +377,30 @@ export class Run {
     if (entry === undefined) {
       return this.violate(obligation, [{ variable: "fault map", guest: "an entry", host: "none" }]);
     }
+    const faults = refinement.guest.variables.flatMap(({ faults: { load, store } }) =>
+      [load, store].filter((name) => name !== undefined),
+    );
+    this.ended(state, entry.guest, faults, viewOf(refinement, entry.view));
     const met = guest.find(({ pc }) => pc === entry.guest);
-    if (met === undefined) return this.missed(obligation, guest, entry.guest);
+    if (met === undefined) return this.missed(obligation, guest, entry.guest, trap);
     const differs = this.compare(state, met.state, entry.guest, viewOf(refinement, entry.view));
     const faulted = guest.trapOf(met);
     const raised = this.trapOf(faulted);
-    const faults = refinement.guest.variables.flatMap((v) => [v.faults.load, v.faults.store]);
     if (!faults.includes(raised)) differs.push({ variable: "trap", guest: raised, host: trap });
     else {
-      const told = addressOf(refinement.host, after);
-      const wanted = faulted === undefined ? undefined : addressOf(refinement.guest, faulted);
+      const told = valueOfTrap(refinement.host, after);
+      const wanted = faulted === undefined ? undefined : valueOfTrap(refinement.guest, faulted);
       const address = told === undefined ? undefined : BigInt.asUintN(64, told - (this.of.guestRegion?.at ?? 0n));
       if (address !== undefined && wanted !== undefined && address !== wanted)
         differs.push({ variable: "trap.value", guest: hex(wanted), host: hex(address) });
     }
     return this.violate(obligation, differs);
+  }
+
+  private ended(state: State, pc: bigint | undefined, traps: readonly string[], view: View): void {
+    if (pc === undefined) return;
+    const counter = this.of.refinement.guest.instructionSet?.programCounter ?? "pc";
+    this.end = () => ({ state: this.abstract(state, view).set(counter, pc), traps });
   }
 
   private mapped(address: bigint): FaultEntry | undefined {
@@ -417,10 +471,21 @@ export class Run {
       : [{ variable: "invariant", guest: "true", host: "false" }];
   }
 
-  /** The guest does not come to where the host says that it is. */
-  private missed(obligation: string, guest: GuestRun, wanted: bigint | undefined): readonly Violation[] {
+  /** An interrupt was requested where the run began. */
+  private requested(): boolean {
+    const { request } = this.of.refinement;
+    return request === undefined || new Evaluator(environment(this.hostStart)).holds(request);
+  }
+
+  /** The guest does not come to where the host says that it is. `trap`: what the host has raised there. */
+  private missed(
+    obligation: string,
+    guest: GuestRun,
+    wanted: bigint | undefined,
+    trap: string | undefined,
+  ): readonly Violation[] {
     if (guest.trapped !== undefined) {
-      return this.violate(obligation, [{ variable: "trap", guest: this.trapOf(guest.trapped), host: "none" }]);
+      return this.violate(obligation, [{ variable: "trap", guest: this.trapOf(guest.trapped), host: trap ?? "none" }]);
     }
     const { last } = guest;
     const counter = this.of.refinement.guest.instructionSet?.programCounter ?? "pc";
@@ -465,12 +530,9 @@ function trapIn(machine: Machine, state: State): string {
   return machine.traps.find((t) => BigInt(t.code) === code)?.name ?? "none";
 }
 
-/** The address that a trap tells, where its first argument is one. */
-function addressOf(machine: Machine, state: State): bigint | undefined {
-  const trap = machine.traps.find((t) => BigInt(t.code) === state.get("trap"));
+/** What a trap tells, where it has one value. */
+function valueOfTrap(machine: Machine, state: State): bigint | undefined {
+  const width = widthOfValue(machine, trapIn(machine, state));
   const value = state.get("trap.value");
-  const [first] = trap?.parameters ?? [];
-  return trap?.parameters.length === 1 && first?.type.kind === "bits" && typeof value === "bigint"
-    ? BigInt.asUintN(first.type.width, value)
-    : undefined;
+  return width !== undefined && typeof value === "bigint" ? BigInt.asUintN(width, value) : undefined;
 }

@@ -113,16 +113,14 @@ export class HostExecution {
   /** One instruction; what comes of it is told, and the paths that go on are given back. */
   private advance(path: Path, events: HostEvent[]): readonly Path[] {
     const { address } = path;
+    const point = path.steps > 0 ? this.points.get(address) : undefined;
+    if (point !== undefined) events.push(eventOf(path, { kind: "point", point }));
     const exit = this.exits.get(address);
     if (exit !== undefined) {
       events.push(eventOf(path, { kind: "exit", exit }));
       return [];
     }
-    const point = path.steps > 0 ? this.points.get(address) : undefined;
-    if (point !== undefined) {
-      events.push(eventOf(path, { kind: "point", point }));
-      if (point.cut) return [];
-    }
+    if (point?.cut === true) return [];
     const fetched = this.code.at(address);
     // What becomes of leaving the code is to be blamed on the instruction that leads out of it.
     const here = this.code.contains(address) ? path : { ...path, address: path.from };
@@ -275,7 +273,7 @@ function eventOf(path: Path, what: HostOutcome): HostEvent {
   return { what, address, hypotheses, assumptions, state };
 }
 
-/** The state in which the host enters at `address`: every variable stands for itself. */
+/** The state in which the host enters at `address`: every variable stands for itself, but for what is known of the guest's region. */
 export function entryState(machine: Machine, layout: Layout, address: bigint): HostState {
   const scalars = new Map<string, Term>();
   for (const v of machine.variables) {
@@ -284,6 +282,9 @@ export function entryState(machine: Machine, layout: Layout, address: bigint): H
   }
   const counter = machine.decoded?.programCounter;
   const trap = machine.variables.find((v) => v.name === "trap");
+  for (const region of layout.regions)
+    if (region.kind === "guest" && region.register !== undefined)
+      scalars.set(region.register, constant(layout.width, region.at));
   if (counter !== undefined) scalars.set(counter, constant(layout.width, address));
   if (trap?.sort.kind === "bits") scalars.set("trap", constant(trap.sort.width, 0n));
   return { scalars, memories: layout.initial() };

@@ -2,10 +2,10 @@
  * A translator's runtime beside the guest's definition: the engine is stopped now and then, and the guest's state that it shows must be one
  * that the definition comes to after the one before, in every variable; a trap must be the definition's next one.
  */
-import { type RunOutcome, Simulator } from "../compile/simulator.js";
+import { Simulator } from "../compile/simulator.js";
 import type { Difference, ScheduledStep } from "../counterexample.js";
 import { differences, valueIn } from "../execute/difference.js";
-import { type Engine, EngineFailure } from "../execute/engine.js";
+import { type Engine, EngineFailure, type RunOutcome } from "../execute/engine.js";
 import type { State } from "../execute/state.js";
 import type { Machine } from "../machine.js";
 import { hex } from "./regions.js";

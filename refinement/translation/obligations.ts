@@ -15,19 +15,34 @@ import type { Decode } from "../execute/decoded.js";
 import { termOf } from "../execute/symbolic.js";
 import type { StateVariable } from "../machine.js";
 import type { TranslatorRefinement, View } from "../refinement.js";
-import { and, constant, FALSE, implies, ite, load, not, or, select, sub, TRUE, variable } from "../terms/build.js";
+import {
+  and,
+  constant,
+  FALSE,
+  implies,
+  ite,
+  load,
+  not,
+  or,
+  select,
+  sub,
+  TRUE,
+  variable,
+  zext,
+} from "../terms/build.js";
 import type { Assumptions } from "../terms/assume.js";
 import { bits } from "../terms/sort.js";
 import type { Term } from "../terms/term.js";
 import { Substitution } from "../terms/substitute.js";
 import { freeVariables } from "../terms/variables.js";
-import type { Exit, FaultEntry, Point, Translation, TranslationRequest } from "../translation.js";
+import type { Exit, FaultEntry, Point, Translation, TranslationRequest, TrapValue } from "../translation.js";
 import { type Abstracted, abstracted, guestState, guestVariables } from "./abstraction.js";
 import { Code } from "./code.js";
 import { GuestBytes, type GuestCode, GuestExecution, type GuestNode, type GuestRaise } from "./guest.js";
 import { atEntry, covers, isSeen, type Start, startsOf, viewOf } from "./start.js";
+import { mapTrapValue } from "./trap-value.js";
 import { entryState, type HostBounds, type HostEvent, HostExecution } from "./host.js";
-import { type HostAccess, Layout, RegionReader } from "./regions.js";
+import { type HostAccess, type HostState, Layout, RegionReader } from "./regions.js";
 import { loopHeads } from "./well-formed.js";
 
 /** A part, and the host address where its state stands. */
@@ -40,6 +55,8 @@ export interface BlockPart extends Part {
 export interface BlockObligation extends Obligation {
   /** What the exploration did not get through. */
   readonly unknown: string | undefined;
+  /** Of exits for interrupts alone, at which the guest has executed nothing, and nobody says when they may be taken. */
+  readonly idle: boolean;
   parts(): readonly BlockPart[];
 }
 
@@ -47,6 +64,7 @@ interface Found {
   readonly parts: BlockPart[];
   unsupported: string | undefined;
   unknown: string | undefined;
+  idle: boolean;
 }
 
 /** Guest instructions from one point on, in one run; more is `unknown`. */
@@ -108,7 +126,11 @@ function inTerms(translation: Translation, { start }: GuestCode): Translation<Te
     ...translation,
     points: translation.points.map((p) => ({ ...p, guest: term(p.guest) })),
     faults: translation.faults.map((f) => ({ ...f, guest: term(f.guest) })),
-    exits: translation.exits.map((e) => ({ ...e, guest: e.guest === undefined ? undefined : term(e.guest) })),
+    exits: translation.exits.map((e) => ({
+      ...e,
+      guest: e.guest === undefined ? undefined : term(e.guest),
+      value: mapTrapValue(e.value, term),
+    })),
   };
 }
 
@@ -136,6 +158,8 @@ interface Segment {
   readonly guest: GuestExecution;
   /** What registers held at the entry, by name, over the host's state at the start. */
   readonly atEntry: ReadonlyMap<string, Term>;
+  /** Whether an interrupt was requested there. */
+  readonly requested: Term | undefined;
 }
 
 class Validation {
@@ -168,12 +192,13 @@ class Validation {
   obligations(): readonly BlockObligation[] {
     const { entry, points } = this.translation;
     for (const start of startsOf(entry, this.guest.start, points)) this.segment(start);
-    return [...this.found].map(([name, { parts, unsupported, unknown }]) => ({
+    return [...this.found].map(([name, { parts, unsupported, unknown, idle }]) => ({
       name,
       kind: name.startsWith("materialize/") ? "materialize" : "commute",
       of: this.name,
       unsupported,
       unknown,
+      idle,
       parts: () => parts,
     }));
   }
@@ -193,6 +218,7 @@ class Validation {
       layout,
       guest: new GuestExecution(this.guest, start.pc, guestState(refinement, a)),
       atEntry: new Map(this.kept().map((v) => [v.name, reader.read(atEntry(view, v))])),
+      requested: refinement.request === undefined ? undefined : reader.read(refinement.request),
     };
     const invariant = reader.read(view.invariant);
     const execution = new HostExecution(refinement, layout, this.code, this.translation, this.equal, this.bounds);
@@ -214,7 +240,9 @@ class Validation {
     const commute = `commute/${this.name}`;
     switch (what.kind) {
       case "exit":
-        this.add(`${commute}/exit+${offset}`, start, this.atExit(event, what.exit, segment));
+        this.add(`${commute}/exit+${offset}`, start, this.atExit(event, what.exit, segment), {
+          idle: what.exit.interrupt && segment.requested === undefined,
+        });
         break;
       case "point":
         this.add(`${commute}/point+${offset}`, start, this.atPoint(event, what.point, segment));
@@ -240,16 +268,17 @@ class Validation {
     name: string,
     { address }: Start<Term>,
     parts: readonly Part[],
-    why: { readonly unsupported?: string; readonly unknown?: string } = {},
+    why: { readonly unsupported?: string; readonly unknown?: string; readonly idle?: boolean } = {},
   ): void {
     let known = this.found.get(name);
     if (known === undefined) {
-      known = { parts: [], unsupported: undefined, unknown: undefined };
+      known = { parts: [], unsupported: undefined, unknown: undefined, idle: true };
       this.found.set(name, known);
     }
     known.parts.push(...parts.map((p) => ({ ...p, start: address, further: this.further })));
     known.unsupported ??= why.unsupported;
     known.unknown ??= why.unknown;
+    known.idle &&= why.idle === true;
   }
 
   // ---- where the host's states are held against the guest's
@@ -258,9 +287,9 @@ class Validation {
     const { guest } = segment;
     const view = viewOf(this.refinement, exit.view);
     const a = this.abstracted(event, segment, view);
-    const told = a.programCounter === undefined ? undefined : event.assumptions.simplify(a.programCounter);
+    const given = a.programCounter === undefined ? undefined : event.assumptions.simplify(a.programCounter);
     // Where α gives an address in the block, the guest may have come to it without leaving the block.
-    const pc = exit.guest ?? told;
+    const pc = exit.guest ?? given;
     // In a loop, the fault map tells which instruction it has come from.
     const current = this.mapped(event.address)?.guest;
     const raising = exit.guest ?? current;
@@ -271,10 +300,13 @@ class Validation {
       return node.steps > 0 && (arrived || guest.step(node) === undefined);
     };
     const goals = [...this.invariant(event, segment, view), ...this.preserved(event, segment)];
+    if (exit.interrupt && segment.requested !== undefined)
+      goals.push({ variable: "request", host: segment.requested, guest: TRUE });
+    const told = exit.value === undefined ? undefined : held(exit.value, event.state, segment.layout);
     const claims = this.meetings(event, guest, wanted).map((meeting) => {
       if (meeting.kind !== "at") return this.missed(meeting, guest);
       const same = this.same(a, meeting, exit.guest, view);
-      const trap = exit.trap === undefined ? [] : [this.raises(guest, meeting.node, exit.trap)];
+      const trap = exit.trap === undefined ? [] : this.raises(guest, meeting.node, exit.trap, told);
       return claim(meeting, [...same, ...goals, ...trap], trap.length === 0 ? [] : guest.step(meeting.node)?.choices);
     });
     return partsOf(event, claims);
@@ -424,9 +456,14 @@ class Validation {
     }));
   }
 
-  /** The guest raises this trap in the node. */
-  private raises(guest: GuestExecution, node: GuestNode, trap: string): Goal {
-    return { variable: "trap", host: when(guest.step(node)?.raises ?? [], (r) => r.trap === trap), guest: TRUE };
+  /** The guest raises this trap in the node, and with the value that the host has told, if it has. */
+  private raises(guest: GuestExecution, node: GuestNode, trap: string, told: Term | undefined): readonly Goal[] {
+    const raises = guest.step(node)?.raises ?? [];
+    const goals: Goal[] = [{ variable: "trap", host: when(raises, (r) => r.trap === trap), guest: TRUE }];
+    const raised = valueRaised(raises.filter((r) => r.trap === trap));
+    if (told?.sort.kind !== "bits" || raised?.sort.kind !== "bits") return goals;
+    const width = Math.max(told.sort.width, raised.sort.width);
+    return [...goals, { variable: "trap.value", host: zext(told, width), guest: zext(raised, width) }];
   }
 
   /** The guest's instruction faults as the host does: an access of its own, at the same address where the host tells it. */
@@ -443,12 +480,7 @@ class Validation {
     const [address] = fault.arguments;
     const place = fault.accesses[0]?.place;
     if (address === undefined || place?.kind !== "guest") return goals;
-    // By cases of what is raised first; where nothing is, the goal above fails already.
-    const seen = raises.reduceRight<Term | undefined>((rest, r) => {
-      const [at] = r.arguments;
-      if (at === undefined || at.sort !== address.sort) return rest;
-      return rest === undefined ? at : ite(r.condition, at, rest);
-    }, undefined);
+    const seen = valueRaised(raises.filter((r) => r.arguments[0]?.sort === address.sort));
     if (seen === undefined || seen.sort.kind !== "bits") return goals;
     const told = sub(address, constant(seen.sort.width, place.region.at));
     return [...goals, { variable: "trap.value", host: told, guest: seen }];
@@ -475,6 +507,28 @@ function when(raises: readonly GuestRaise[], is: (raise: GuestRaise) => boolean)
     before.push(not(r.condition));
   }
   return or(...cases);
+}
+
+/** What the host has there. */
+function held(value: TrapValue<Term>, { scalars, memories }: HostState, { width }: Layout): Term {
+  switch (value.kind) {
+    case "constant":
+      return value.value;
+    case "register":
+      return termIn(scalars, value.register);
+    case "memory":
+      return load(termIn(memories, value.region), constant(width, value.offset), value.bytes);
+    default:
+      return unreachable(value);
+  }
+}
+
+/** By cases of what is raised first; where nothing is, it may be anything. */
+function valueRaised(raises: readonly GuestRaise[]): Term | undefined {
+  return raises.reduceRight<Term | undefined>((rest, { condition, arguments: [value] }) => {
+    if (value === undefined) return rest;
+    return rest === undefined ? value : ite(condition, value, rest);
+  }, undefined);
 }
 
 /** `more`: choices of the instruction at the node, where its traps are among the goals or have decided the guest's way. */

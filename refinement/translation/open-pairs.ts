@@ -15,6 +15,7 @@ import { Holes } from "./holes.js";
 import { type OpenCode, withRegisters } from "./open-block.js";
 import type { OpenPaths, Written } from "./open-paths.js";
 import type { Pair } from "./obligations.js";
+import { mapTrapValue } from "./trap-value.js";
 
 /** Some paths, and what is to be shown of all of them. */
 export interface OpenPair {
@@ -76,7 +77,14 @@ class Pairing {
     const named = [
       ...points.map((p) => ["point", index.get(p.host), p.guest.id, p.cut]),
       ...faults.map((f) => ["fault", index.get(f.host), f.until === undefined ? "" : index.get(f.until), f.guest.id]),
-      ...exits.map((e) => ["exit", index.get(e.host), e.guest?.id, e.interrupt, e.trap]),
+      ...exits.map((e) => [
+        "exit",
+        index.get(e.host),
+        e.guest?.id,
+        e.interrupt,
+        e.trap,
+        mapTrapValue(e.value, (v) => v.id),
+      ]),
     ];
     // What is not read one instruction after another is like nothing but itself.
     const rest = translation.host.code.subarray(Number(endOf(host, addresses) - translation.host.address));

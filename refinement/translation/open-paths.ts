@@ -19,6 +19,7 @@ import type {
 import { closedBlock, type OpenBlock, type OpenCode, openCode } from "./open-block.js";
 import { environment, explore, type Path, representatives, uncovered, type Values } from "./paths.js";
 import { hex } from "./regions.js";
+import { mapTrapValue } from "./trap-value.js";
 
 /** The code of one path, its holes filled with the numbers of `values`. */
 export interface Written {
@@ -99,7 +100,13 @@ export function contentOf(found: OpenPaths): unknown {
   return found.paths.map(({ decided, translation: t }) =>
     same([
       decided.map(print),
-      { ...t, holes: [], points: t.points.map(inPrint), faults: t.faults.map(inPrint), exits: t.exits.map(inPrint) },
+      {
+        ...t,
+        holes: [],
+        points: t.points.map(inPrint),
+        faults: t.faults.map(inPrint),
+        exits: t.exits.map((e) => inPrint({ ...e, value: mapTrapValue(e.value, print) })),
+      },
       t.holes.map((h) => ({ ...h, value: print(h.value) })),
     ]),
   );
@@ -181,7 +188,11 @@ export function filled({ holes, ...open }: OpenTranslation, values: Values): Tra
     host: { ...open.host, code },
     points: open.points.map((p) => ({ ...p, guest: at.number(p.guest) })),
     faults: open.faults.map((f) => ({ ...f, guest: at.number(f.guest) })),
-    exits: open.exits.map((e) => ({ ...e, guest: e.guest === undefined ? undefined : at.number(e.guest) })),
+    exits: open.exits.map((e) => ({
+      ...e,
+      guest: e.guest === undefined ? undefined : at.number(e.guest),
+      value: mapTrapValue(e.value, (v) => at.number(v)),
+    })),
   };
 }
 

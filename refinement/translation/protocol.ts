@@ -8,6 +8,7 @@ import type {
   Translation,
   TranslationAnswer,
   TranslationRequest,
+  TrapValue,
 } from "../translation.js";
 import {
   bytes,
@@ -91,14 +92,26 @@ function faultOf(item: Fields, what: string): FaultEntry {
 }
 
 function exitOf(item: Fields, what: string): Exit {
-  const { guest, trap } = item;
+  const { guest, trap, value } = item;
   return {
     host: number(item["host"], `${what}.host`),
     guest: guest === undefined ? undefined : number(guest, `${what}.guest`),
     interrupt: flag(item["interrupt"], `${what}.interrupt`),
     trap: trap === undefined ? undefined : text(trap, `${what}.trap`),
+    ...(value === undefined ? {} : { value: trapValueOf(value, `${what}.value`) }),
     ...viewOf(item, what),
   };
+}
+
+/** `"0x10006"`, `{"register": "rsi"}` or `{"region": "context", "offset": "0x120", "bytes": 8}`. */
+function trapValueOf(value: unknown, what: string): TrapValue {
+  if (typeof value === "string") return { kind: "constant", value: number(value, what) };
+  const { register, region, offset, bytes: count } = record(value, what);
+  if (register !== undefined) return { kind: "register", register: text(register, `${what}.register`) };
+  if (typeof count !== "number" || ![1, 2, 4, 8].includes(count))
+    throw new Malformed(`\`${what}.bytes\` must be 1, 2, 4 or 8, not ${shown(count)}`);
+  const at = BigInt.asIntN(64, number(offset, `${what}.offset`));
+  return { kind: "memory", region: text(region, `${what}.region`), offset: at, bytes: count };
 }
 
 function viewOf({ view }: Fields, what: string): { readonly view?: string } {

@@ -10,6 +10,7 @@ import { coveredBits, encode } from "../assembly/encoding.js";
 import { bytesOfWord } from "../assembly/words.js";
 import { UserError } from "../errors.js";
 import { readElf } from "../execute/elf.js";
+import { targetOf } from "../execute/target.js";
 import type { Field, Instruction, InstructionSet, Machine } from "../machine.js";
 import { Generator } from "../solver/generator.js";
 import type { Fault } from "../refinement.js";
@@ -176,7 +177,7 @@ async function programBlocks(
     throw new UserError(`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   });
   const blocks: GuestBlock[] = [];
-  for (const { address, data, executable } of readElf(bytes, file).segments) {
+  for (const { address, data, executable } of readElf(bytes, file, targetOf(guest)).segments) {
     if (!executable) continue;
     let start = 0;
     let count = 0;

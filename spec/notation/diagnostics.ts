@@ -57,8 +57,14 @@ interface Found extends Diagnostic {
 }
 
 export class Diagnostics {
+  /** Whether definitions are looked at for mistakes where nothing else needs it: a function that nobody calls. */
+  readonly thorough: boolean;
   private readonly found = new Map<string, Found>();
   private readonly places = new Set<string>();
+
+  constructor(thorough = true) {
+    this.thorough = thorough;
+  }
 
   report(code: Code, place: Place, message: string): void {
     const at = `${place.file}:${place.line}:${place.column}`;

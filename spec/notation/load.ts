@@ -17,6 +17,8 @@ export interface MachineOptions {
 export interface RefinementOptions {
   /** The name of a seeded fault to load the refinement with. */
   readonly fault?: string;
+  /** It has been loaded before, and nothing was wrong with it: mistakes are found only where they are in the way. */
+  readonly again?: boolean;
 }
 
 /** The machine that a file defines. Throws a UserError with everything that is wrong with it. */
@@ -48,7 +50,7 @@ export async function machineIn(files: Files, file: string, options: MachineOpti
 
 /** The refinement that a file defines, its machines included. Throws a UserError with everything that is wrong with them. */
 export async function refinementIn(files: Files, file: string, options: RefinementOptions = {}): Promise<Refinement> {
-  const diagnostics = new Diagnostics();
+  const diagnostics = new Diagnostics(options.again !== true);
   const refinement = await refinementFrom(files, file, options.fault, diagnostics);
   diagnostics.throwIfAny();
   if (refinement === undefined) throw new TypeError("a refinement that could not be read has diagnostics");

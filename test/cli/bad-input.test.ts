@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { COUNTER, check, commute, folder } from "./commute.js";
+import { COUNTER, check, commute, folder, MAIN, run } from "./commute.js";
 
 describe("a wrong definition is refused with its place and remedy", () => {
   test.each([
@@ -103,6 +103,21 @@ describe("paths", () => {
     });
     expect(cacheless.stderr).toContain("the cache /proc/none/commute cannot be written");
     expect(cacheless.code).toBe(0);
+  });
+
+  test.runIf(existsSync("/dev/full"))("a disk that is full", async () => {
+    const cwd = await folder(COUNTER);
+    const full = "no space is left on the device";
+    const shell = (line: string) => run("sh", ["-c", `node ${MAIN} ${line}`], { cwd });
+    for (const command of ["list", "list --json", "--help"]) {
+      expect(await shell(`${command} > /dev/full`)).toMatchObject({
+        code: 2,
+        stderr: `error: standard output: ${full}\n`,
+      });
+    }
+    const { code, stderr } = await check(["--only", "initial", "--mode", "prove", "--junit", "/dev/full"], { cwd });
+    expect(stderr).toContain(`--junit /dev/full cannot be written: /dev/full: ${full}`);
+    expect(code).toBe(2);
   });
 
   test("a folder in place of a file, and a circle of links", async () => {

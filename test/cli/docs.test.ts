@@ -39,6 +39,26 @@ test("docs/formats.md names every option of check, and the README every command"
   for (const command of commands.filter((c) => c !== "help")) expect(readme).toContain(`commute ${command}`);
 });
 
+test("the examples of every command's help have options, faults and quotes as they must be", async () => {
+  const commands = [...(await commute(["--help"])).stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(
+    ([, c = ""]) => c,
+  );
+  for (const command of commands) {
+    const help = (await commute([command, "--help"])).stdout;
+    const examples = [...help.matchAll(/^ {2}.*?(commute .*)$/gm)].map(([, example = ""]) => example);
+    expect(examples.length, command).toBeGreaterThan(0);
+    for (const example of examples) {
+      expect(example.split("'").length % 2, example).toBe(1);
+      const [own = ""] = example.split(/&&|\||>/);
+      for (const option of own.match(/(?<= )--[a-z0-9-]+/g) ?? []) expect(help, example).toContain(` ${option} `);
+      const [, refinement = "", fault] = /^commute check ([a-z-]+).*--fault ([a-z0-9-]+)/.exec(own) ?? [];
+      if (fault === undefined) continue;
+      const { faults } = JSON.parse((await commute(["explain", refinement, "--json"])).stdout);
+      expect(faults.map((f: { name: string }) => f.name)).toContain(fault);
+    }
+  }
+});
+
 test("every built-in machine and VM is in the README", async () => {
   const readme = await readFile(path.join(ROOT, "README.md"), "utf8");
   const { refinements } = JSON.parse((await commute(["list", "--json"])).stdout);

@@ -24,7 +24,8 @@ const LAZY = `export default async (guest, { as }) => ({ translator: {
   async run({ state }) {
     if (as === "not") return { kind: "impossible", reason: "out of order" };
     const x11 = state.get("x").get(11n);
-    return { kind: "ran", after: new Map([["x[11]", as === "translated" ? x11 : x11 ^ 12345n]]), trap: undefined };
+    const after = new Map([["x[11]", as === "translated" ? x11 : x11 ^ 12345n]]);
+    return { kind: "ran", from: undefined, after, memory: [], traps: [] };
   },
   async close() {},
 } });

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
@@ -89,7 +89,7 @@ describe("run", () => {
     ["a truncated ELF file", "truncated", "truncated.elf"],
   ])("%s is refused: %s", async (_, says, file) => {
     const cwd = await folder({ "text.txt": "not a program", "empty.elf": "" });
-    const header = await readFile(process.execPath).then((bytes) => Buffer.from(bytes.subarray(0, 40)));
+    const header = elfFile({ class: 64, entry: 0n, segments: [] }).subarray(0, 40);
     await writeFile(path.join(cwd, "truncated.elf"), header);
     const { code, stderr } = await commute(["run", "rv64im", file], { cwd });
     expect(stderr).toContain(says);
@@ -127,7 +127,8 @@ describe("a file that does not belong to the machine is refused by name, place a
 }, () => {
   const good = elfFile(GOOD);
   test.each([
-    ["big-endian", "rv64im", changed(good, 5, 2), /endian/],
+    ["big-endian", "rv64im", changed(changed(good, 5, 2), 18, 0, 243), /endian/],
+    ["big-endian and for another processor", "rv64im", changed(changed(good, 5, 2), 18, 0, 22), /for IBM Z/],
     ["of another class", "rv64im", elfFile({ ...GOOD, class: 32 }), /32-bit/],
     ["of another class, from reset", "rv64-system", elfFile({ ...GOOD, class: 32 }), /32-bit/],
     ["of another class, the other way round", "rv32im", good, /64-bit/],

@@ -32,11 +32,17 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (opcode === 0x17) say({ ...right, faults: [{ host: "0x1000", guest: "0x50000" }] });
   else if (opcode === 0x6f) say({ ...right, host: { address: "0x1000", code: "0fff" } });
   else if (opcode === 0x67) process.exit(1);
+  else if (opcode === 0x03 && funct3 === 2) say({ ...right, exits: [{ host: "0x1001", guest: pc, trap: "load_access_fault", value: { register: "rsj" } }] });
   else if (opcode === 0x03) say({ ...right, exits: [{ host: "0x1001", guest: pc, trap: "load_acces_fault" }] });
   else if (opcode === 0x23 && funct3 === 1) say(answered % 2 === 0 ? right : { ...right, host: { address: "0x1000", code: "90c390" } });
   else if (opcode === 0x23) say({ ...right, host: { address: "0x1000", code: "4889c0c3" }, points: [{ host: "0x1001", guest: pc }], exits: [{ host: "0x1003", guest: next }] });
   else if (opcode === 0x63) say({ ...right, host: { address: "0x1000", code: "eb10c3" }, exits: [{ host: "0x1002", guest: next }] });
   else if (opcode === 0x13) say({ ...right, entry: "0x2000" });
+  else if (opcode === 0x33 && funct3 === 4) say({ ...right, host: { ...CODE, data: [{ address: "0x1001", bytes: "00" }] } });
+  else if (opcode === 0x33 && funct3 === 5) say({ ...right, host: { ...CODE, address: "0x800000000000" }, entry: "0x800000000000", exits: [] });
+  else if (opcode === 0x33 && funct3 === 3) say({ ...right, faults: [{ host: "0x1000", until: "0x1002", guest: pc }, { host: "0x1001", guest: next }] });
+  else if (opcode === 0x33 && funct3 === 6) say({ ...right, exits: [...right.exits, { host: "0x1001", guest: pc }] });
+  else if (opcode === 0x33 && funct3 === 7) say({ ...right, points: [{ host: "0x1000", guest: next }] });
   else if (opcode === 0x33) say({ ...right, exits: [] });
   else say(right);
 }
@@ -60,10 +66,25 @@ function obligationsIn(stdout: string): readonly Obligation[] {
 
 test("every answer that is none costs its own block, by name, and the run goes on", { timeout: 600_000 }, async () => {
   const cwd = await project();
-  const only = ["lui", "auipc", "jal", "jalr", "ecall", "lb", "sb", "beq", "addi", "add", "fence"].flatMap((name) => [
-    "--only",
-    `commute/${name} *`,
-  ]);
+  const only = [
+    "lui",
+    "auipc",
+    "jal",
+    "jalr",
+    "ecall",
+    "lb",
+    "sb",
+    "beq",
+    "addi",
+    "lw",
+    "add",
+    "sltu",
+    "xor",
+    "srl",
+    "or",
+    "and",
+    "fence",
+  ].flatMap((name) => ["--only", `commute/${name} *`]);
   const ran = await check(["odd", "--json", ...only, "--only", "commute/ecall*"], { cwd });
   expect(ran.code).toBe(1);
   const all = obligationsIn(ran.stdout);
@@ -74,13 +95,50 @@ test("every answer that is none costs its own block, by name, and the run goes o
   expect(of("jal ")?.reason).toMatch(/`entry` names the host address 0x1000, where no instruction begins/);
   expect(of("jalr")?.reason).toMatch(/it exited with 1 instead of answering/);
   expect(of("lb")?.reason).toMatch(/names the trap `load_acces_fault`, and rv64i has none of that name/);
+  expect(of("lw")?.reason).toMatch(/tells a trap's value, in `rsj`, and x86-64 has no such register/);
   expect(of("sb")?.reason).toMatch(/`points` names the host address 0x1001, where no instruction begins/);
   // Out of its code: that is a mistake of the code, not of the protocol.
   expect(of("beq")).toMatchObject({ name: expect.stringMatching(/host\+0$/), verdict: "refuted" });
   expect(of("addi ")?.reason).toMatch(/`entry` names the host address 0x2000, outside its code/);
   expect(of("add ")?.reason).toMatch(/`exits` is empty/);
+  expect(of("sltu ")?.reason).toMatch(/`faults` says two things of the host address 0x1001/);
+  expect(of("xor ")?.reason).toMatch(/its data at 0x1001 overlaps the code at 0x1000/);
+  expect(of("srl ")?.reason).toMatch(/the code at 0x800000000000 lies at the limit of the regions/);
+  expect(of("or ")?.reason).toMatch(/`exits` says two things of the host address 0x1001/);
+  expect(of("and ")?.reason).toMatch(
+    /`points` names the guest address 0x\w+4 at the entry, where the guest is at 0x\w+0/,
+  );
   expect(of("ecall")).toMatchObject({ verdict: "unsupported" });
   expect(of("fence")).toMatchObject({ verdict: "proved" });
+});
+
+test("a block that is known to be beyond the translator is not asked for, and unsupported", {
+  timeout: 600_000,
+}, async () => {
+  const module = `const code = Uint8Array.of(0x13, 0, 0, 0);
+    const host = { address: 0x1000n, code: Uint8Array.of(0xc3), data: [] };
+    const exits = [{ host: 0x1000n, guest: 0x10004n, interrupt: false, trap: undefined }];
+    export default async () => ({ translator: {
+      identity: "known",
+      async *blocks() {
+        yield { name: "beyond", pc: 0x20000n, code, unsupported: "what it says" };
+        yield { name: "nop", pc: 0x10000n, code };
+      },
+      async *translate(requests) {
+        for (const { pc } of requests) {
+          const translation = { host, entry: 0x1000n, points: [], faults: [], exits, calls: [] };
+          yield pc === 0x10000n ? { kind: "translated", translation } : { kind: "error", reason: "asked for" };
+        }
+      },
+      async close() {},
+    } });`;
+  const refinement = REFINEMENT.replace(/command: .*/, "module: ./known.mjs }").replace("odd", "known");
+  const cwd = await folder({ "impl/known/refinement.yaml": refinement, "impl/known/known.mjs": module });
+  const ran = await check(["known", "--json"], { cwd });
+  expect(ran.code).toBe(3);
+  const all = obligationsIn(ran.stdout).map(({ name, verdict, reason }) => [name, verdict, reason]);
+  expect(all).toContainEqual(["commute/beyond", "unsupported", "what it says"]);
+  expect(all.filter(([, verdict]) => verdict !== "unsupported")).toEqual([["commute/nop/exit+0", "proved", undefined]]);
 });
 
 test("a block that is translated otherwise when it is asked for again has no translation", {

@@ -48,7 +48,6 @@ describe.each(VMS)("%s", (name) => {
     const results = await testRefinement(refinement, { seed: 42 });
     expect(results.map((r) => r.verdict.verdict)).toEqual(results.map(() => "tested"));
     for (const { coverage } of results.slice(0, 1)) {
-      expect(coverage.stuck).toBe(0);
       for (const counts of [coverage.host, coverage.guest, coverage.points]) {
         for (const [what, count] of counts) expect(count, what).toBeGreaterThan(0);
       }

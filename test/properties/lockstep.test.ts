@@ -38,7 +38,6 @@ describe("a right host", () => {
       for (const counts of [coverage.host, coverage.guest, coverage.points]) {
         for (const [what, count] of counts) expect(count, what).toBeGreaterThan(0);
       }
-      expect(coverage.stuck).toBe(0);
     }
   });
 
@@ -135,13 +134,8 @@ describe("nothing tested is not success", () => {
       { seed: SEED, cases: 50 },
     );
     const of = (name: string): string | undefined => results.find((r) => r.name === name)?.verdict.verdict;
-    expect([of("commute/*"), of("invariant/*"), of("progress/*"), of("materialize/*")]).toEqual([
-      "vacuous",
-      "vacuous",
-      "vacuous",
-      "vacuous",
-    ]);
-    expect(results[0]?.coverage.stuck).toBeGreaterThan(0);
+    expect([of("commute/*"), of("invariant/*"), of("materialize/*")]).toEqual(["vacuous", "vacuous", "vacuous"]);
+    expect(refuted(results).map((c) => c.obligation)).toEqual(["progress"]);
   });
 
   test("a host that only stutters", async () => {

@@ -3,12 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Counterexample } from "../../refinement/counterexample.js";
-import {
-  formatCounterexample,
-  parseCounterexample,
-  readCounterexample,
-  writeCounterexample,
-} from "../../refinement/counterexample-file.js";
+import { readCounterexample, writeCounterexample } from "../../refinement/counterexample-file.js";
+import { formatCounterexample } from "../../refinement/counterexample-format.js";
+import { parseCounterexample } from "../../refinement/counterexample-parse.js";
 import { UserError } from "../../refinement/errors.js";
 
 const sample: Counterexample = {
@@ -170,7 +167,10 @@ describe("files", () => {
   });
 
   test("a file that is not there", async () => {
-    await expect(readCounterexample(join(folder, "none.yaml"))).rejects.toThrow(/none\.yaml: cannot be read/);
+    await expect(readCounterexample(join(folder, "none.yaml"))).rejects.toThrow(
+      /none\.yaml: cannot be read: there is no/,
+    );
+    expect(() => parseCounterexample("", "empty.yaml")).toThrow("empty.yaml:1:1: E_SCHEMA: this is no counterexample");
   });
 
   test("one cause keeps its file, another gets its own", async () => {

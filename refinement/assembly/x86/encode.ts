@@ -114,7 +114,7 @@ function wantedOf(operand: Operand, length: number): Wanted {
 }
 
 /** The segment register that must be written so that the operand is in its segment. */
-export function overrideOf({ segment }: MemoryOperand): Register | undefined {
+function overrideOf({ segment }: MemoryOperand): Register | undefined {
   return segment === "none" ? undefined : segment === "fs" ? Register.FS : Register.GS;
 }
 

@@ -87,7 +87,7 @@ export class RegisterMap {
   }
 }
 
-export function registerBits(text: string): RegisterBits | undefined {
+function registerBits(text: string): RegisterBits | undefined {
   const [, register, high, low] = /^([\w.:-]+?)(?:\[(\d+)(?::(\d+))?\])?$/.exec(text) ?? [];
   if (register === undefined) return undefined;
   return { register, bits: high === undefined ? undefined : { high: Number(high), low: Number(low ?? high) } };

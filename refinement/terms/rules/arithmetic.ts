@@ -154,12 +154,27 @@ export const mulRules: readonly Rule[] = [
   },
 ];
 
+/** 0 divided by anything but 0. */
+function ofNothing(op: string, symbol: string): Rule {
+  return {
+    name: `${op}.zero`,
+    law: `0 ${symbol} b = 0, but ~0 for b = 0`,
+    apply(t) {
+      const b = argument(t, 1);
+      if (ofZero(t) === undefined) return undefined;
+      const zero = constant(widthOf(t), 0n);
+      return ite(eq(b, zero), constant(widthOf(t), -1n), zero);
+    },
+  };
+}
+
 function divisor(t: Term): bigint | undefined {
   const b = argument(t, 1);
   return b.op === "const" ? b.value : undefined;
 }
 
 export const udivRules: readonly Rule[] = [
+  ofNothing("udiv", "/u"),
   {
     name: "udiv.power",
     law: "a /u 2^n = zext(a[:n]); a /u 0 = ~0",
@@ -186,6 +201,7 @@ export const udivRules: readonly Rule[] = [
 ];
 
 export const uremRules: readonly Rule[] = [
+  { name: "urem.zero", law: "0 %u b = 0", apply: ofZero },
   {
     name: "urem.power",
     law: "a %u 2^n = zext(a[n−1:0]); a %u 0 = a",
@@ -217,6 +233,7 @@ function narrowDivision(t: Term): Term | undefined {
 }
 
 export const sdivRules: readonly Rule[] = [
+  ofNothing("sdiv", "/s"),
   {
     name: "sdiv.one",
     law: "a /s 1 = a, on more than one bit",
@@ -251,6 +268,7 @@ function narrowOperands(t: Term): readonly [Term, Term, number] | undefined {
 }
 
 export const sremRules: readonly Rule[] = [
+  { name: "srem.zero", law: "0 %s b = 0", apply: ofZero },
   {
     name: "srem.one",
     law: "a %s 1 = a %s −1 = 0; a %s 0 = a",
@@ -343,11 +361,10 @@ export const ashrRules: readonly Rule[] = [
   },
   {
     name: "ashr.positive",
-    law: "zext(a) >>s n = zext(a) >>u n",
+    law: "zext(a) >>s n = zext(a) >>u n; k >>s n = k >>u n for a constant k that is not negative",
     apply(t) {
-      const a = argument(t, 0);
-      const top = piecesOf(a)[0];
-      if (!isPieced(a) || top === undefined || top.op !== "const") return undefined;
+      const top = piecesOf(argument(t, 0))[0];
+      if (top === undefined || top.op !== "const") return undefined;
       return top.value >> BigInt(widthOf(top) - 1) === 0n ? make("lshr", t.sort, t.args) : undefined;
     },
   },
@@ -366,7 +383,7 @@ function narrowShift(t: Term, width: number, extend: (t: Term, width: number) =>
   const a = argument(t, 0);
   const n = argument(t, 1);
   const narrow = Math.max(width, unsignedWidth(n));
-  if (a.op === "const" || narrow >= widthOf(t)) return undefined;
+  if (narrow >= widthOf(t)) return undefined;
   const x = extract(a, narrow - 1, 0);
   return extend(make(t.op, x.sort, [x, extract(n, narrow - 1, 0)]), widthOf(t));
 }

@@ -11,15 +11,19 @@ import {
   eq,
   extract,
   ite,
+  lshr,
   make,
+  neg,
   not,
   or,
   sext,
+  shl,
   widthOf,
+  zext,
 } from "../construct.js";
-import { Linear } from "../linear.js";
+import { Linear, powerOfTwo } from "../linear.js";
 import { maskOf } from "../operators.js";
-import { constantBranches, cuts, isPieced, piecesOf } from "../pieces.js";
+import { constantBranches, cuts, isPieced, piecesOf, unsignedWidth } from "../pieces.js";
 import { compareTerms, type Term } from "../term.js";
 import type { Rule } from "./rule.js";
 
@@ -258,6 +262,43 @@ function extended(t: Term): Term | undefined {
   return sext(op(...t.args.map((arg) => argument(arg, 0))), widthOf(t));
 }
 
+/**
+ * A rotation by n says of its other shift that it is by w − n, or by −n in as few bits as n has: for n = 0 that is w or 0, and of
+ * nothing and a, either leaves a.
+ */
+function rotation(t: Term): Term | undefined {
+  const width = widthOf(t);
+  const few = powerOfTwo(BigInt(width));
+  if (few === undefined || few === 0) return undefined;
+  for (const one of t.args) {
+    if (!isShift(one)) continue;
+    const n = argument(one, 1);
+    if (unsignedWidth(n) > few) continue;
+    const other = t.args.find(
+      (x) => isShift(x) && x.op !== one.op && x.args[0] === one.args[0] && complements(n, argument(x, 1)),
+    );
+    if (other === undefined) continue;
+    const back = zext(neg(extract(n, few - 1, 0)), width);
+    const shifted = other.op === "shl" ? shl(argument(other, 0), back) : lshr(argument(other, 0), back);
+    return bvor(...t.args.map((x) => (x === other ? shifted : x)));
+  }
+  return undefined;
+}
+
+function isShift(t: Term): boolean {
+  return t.op === "shl" || t.op === "lshr";
+}
+
+/** Whether m is w − n for amounts m and n of w bits: computed in fewer bits, perhaps, that w fits in. */
+function complements(n: Term, m: Term): boolean {
+  const width = widthOf(n);
+  const narrow = unsignedWidth(m);
+  if (narrow < width.toString(2).length || narrow < unsignedWidth(n)) return false;
+  const sum = Linear.of(extract(m, narrow - 1, 0));
+  sum.add(extract(n, narrow - 1, 0), 1n);
+  return sum.value === BigInt(width);
+}
+
 function common(op: Bitwise, symbol: string): readonly Rule[] {
   return [
     {
@@ -314,6 +355,11 @@ export const bvorRules: readonly Rule[] = [
     apply: selector,
   },
   ...common("bvor", "|"),
+  {
+    name: "bvor.rotation",
+    law: "(a << n) | (a >>u w − n) = (a << n) | (a >>u −n), and so to the right, for w = 2^k bits and n, −n of k bits",
+    apply: rotation,
+  },
   { name: "bvor.mask", law: "a | k sets the runs of ones of the constant k: ones and slices of a", apply: masked },
 ];
 

@@ -491,6 +491,19 @@ export const sltRules: readonly Rule[] = [
     },
   },
   {
+    name: "slt.positive",
+    law: "0 <s a = (a's top bit is 0) && (a != 0); a <s 1 = (a's top bit is 1) || (a == 0), on more than one bit",
+    apply(t) {
+      const a = argument(t, 0);
+      const b = argument(t, 1);
+      const width = widthOf(a);
+      const zero = constant(width, 0n);
+      if (a === zero) return and(eq(signBit(b), constant(1, 0n)), ne(b, zero));
+      if (b.op === "const" && b.value === 1n && width > 1) return or(eq(signBit(a), constant(1, 1n)), eq(a, zero));
+      return undefined;
+    },
+  },
+  {
     name: "slt.bit",
     law: "for one bit, a <s b = b <u a",
     apply: (t) => (widthOf(argument(t, 0)) === 1 ? ult(argument(t, 1), argument(t, 0)) : undefined),

@@ -11,13 +11,16 @@ import {
   ite,
   load,
   make,
+  mul,
   sext,
   shl,
+  sub,
   widthOf,
   zext,
 } from "../construct.js";
 import { constantDifference } from "../linear.js";
-import { constantBranches, isPieced, piecesOf, signBit, unsignedWidth } from "../pieces.js";
+import { maskOf } from "../operators.js";
+import { constantBranches, isPieced, piecesOf, signBit, signedWidth, unsignedWidth } from "../pieces.js";
 import { bits } from "../sort.js";
 import type { Term } from "../term.js";
 import type { Rule } from "./rule.js";
@@ -90,13 +93,47 @@ const fuseBitwise: Fusion = (high, low) => {
   return high.op === "bvand" ? bvand(...wholes) : high.op === "bvor" ? bvor(...wholes) : bvxor(...wholes);
 };
 
+const fuseExtended: Fusion = (high, low) => {
+  if (high.op !== "sext") return undefined;
+  const whole = fuse(argument(high, 0), low);
+  return whole === undefined || isPieced(whole) ? undefined : sext(whole, widthOf(high) + widthOf(low));
+};
+
+/** `t` as x ^ k. */
+function flipped(t: Term): readonly [Term, bigint] {
+  const last = t.args[t.args.length - 1];
+  if (t.op === "bvnot") return [argument(t, 0), maskOf(widthOf(t))];
+  if (t.op === "bvxor" && last?.op === "const") return [bvxor(...t.args.slice(0, -1)), last.value];
+  return [t, 0n];
+}
+
+const fuseFlipped: Fusion = (high, low) => {
+  const [x, j] = flipped(high);
+  const [y, k] = flipped(low);
+  if (x === high && y === low) return undefined;
+  const whole = fuse(x, y);
+  if (whole === undefined || isPieced(whole)) return undefined;
+  return bvxor(whole, constant(widthOf(whole), (j << BigInt(widthOf(low))) | k));
+};
+
 function fuse(high: Term, low: Term): Term | undefined {
-  for (const fusion of [fuseConstants, fuseSlices, fuseSign, fuseChoice, fuseLoads, fuseBitwise]) {
+  for (const fusion of FUSIONS) {
     const whole = fusion(high, low);
     if (whole !== undefined) return whole;
   }
   return undefined;
 }
+
+const FUSIONS: readonly Fusion[] = [
+  fuseConstants,
+  fuseSlices,
+  fuseSign,
+  fuseChoice,
+  fuseLoads,
+  fuseBitwise,
+  fuseExtended,
+  fuseFlipped,
+];
 
 function fusing(name: string, law: string, fusion: Fusion): Rule {
   return {
@@ -132,6 +169,8 @@ export const concatRules: readonly Rule[] = [
   ),
   fusing("concat.loads", "m[a + n, k] ++ m[a, n] = m[a, n + k]", fuseLoads),
   fusing("concat.bitwise", "(a[i:m+1] & b[i:m+1]) ++ (a[m:j] & b[m:j]) = (a & b)[i:j], and so for | ^ ~", fuseBitwise),
+  fusing("concat.extended", "sext(a[i:m+1]) ++ a[m:j] = sext(a[i:j])", fuseExtended),
+  fusing("concat.flipped", "(a[i:m+1] ^ k) ++ (a[m:j] ^ l) = a[i:j] ^ (k ++ l) for constants", fuseFlipped),
   {
     name: "concat.zeros",
     law: "0 ++ a = zext(a)",
@@ -207,6 +246,24 @@ export const extractRules: readonly Rule[] = [
       const a = argument(t, 0);
       if ((a.op !== "add" && a.op !== "mul") || t.hi === widthOf(a) - 1) return undefined;
       return extract(rebuildNarrow(a, t.hi, 0), t.hi, t.lo);
+    },
+  },
+  {
+    // sext(b) is zext(sext(b)[j−1:0]) less 2^j where it is negative.
+    name: "extract.signed-product",
+    law: "(a * sext(b))[i:j] = (a * zext(sext(b)[j−1:0]))[i:j] − (a[i−j:0] & sext(b's top bit)), where b has at most j bits",
+    apply(t) {
+      const product = argument(t, 0);
+      if (product.op !== "mul" || product.args.length !== 2 || t.lo === 0) return undefined;
+      const signed = product.args.findIndex(
+        (x) => x.op !== "const" && signedWidth(x) <= t.lo && unsignedWidth(x) > t.lo,
+      );
+      const b = product.args[signed];
+      if (b === undefined) return undefined;
+      const a = argument(product, 1 - signed);
+      const unsigned = mul(a, zext(extract(b, t.lo - 1, 0), widthOf(product)));
+      const negative = sext(signBit(b), widthOf(t));
+      return sub(extract(unsigned, t.hi, t.lo), bvand(extract(a, t.hi - t.lo, 0), negative));
     },
   },
   {

@@ -8,7 +8,7 @@ import {
   type NType,
   type TrapTable,
   type TrapType,
-  sameParameters,
+  sameMeaning,
   sameTraps,
   sameType,
   typeToString,
@@ -97,11 +97,11 @@ function trapAs(cx: Context, value: TypedValue, from: TrapType, to: TrapType, sp
   let result = build.constant(codeWidth(to.table), 0n);
   for (const trap of from.table.traps) {
     const other = to.table.traps.find((t) => t.name === trap.name);
-    if (other === undefined || !sameParameters(trap, other)) {
+    if (other === undefined || !sameMeaning(trap, other)) {
       cx.report(
         "E_TRAP",
         span,
-        `\`${trap.name}\` is no trap of the machine that this is a trap of, or has other parameters; say which trap it stands for`,
+        `\`${trap.name}\` is no trap of the machine that this is a trap of, or has other parameters or another cause; say which trap it stands for`,
       );
       return undefined;
     }

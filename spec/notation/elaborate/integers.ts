@@ -2,7 +2,7 @@
 import type { Arithmetic, Comparison, Shift } from "../syntax/ast.js";
 
 /** Constants larger than this many bits are refused. */
-export const MAX_CONSTANT_BITS = 4096;
+const MAX_CONSTANT_BITS = 4096;
 
 /** The result, or why there is none. */
 export type IntegerResult = { readonly value: bigint } | { readonly problem: string };

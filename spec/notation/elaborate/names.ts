@@ -6,7 +6,7 @@ import type { Context } from "./context.js";
 import { constantValue } from "./declarations.js";
 import { readOperand } from "./operand.js";
 import { placeOf, readPlace } from "./places.js";
-import { type NType, type TrapType, leaves, sameType, scalarWidth, sortOf } from "./types.js";
+import { type NType, type TrapType, sameType, scalarWidth } from "./types.js";
 import { type TypedValue, type Val, WRONG, typed } from "./value.js";
 
 export function evaluateName(cx: Context, name: string, span: Span, hint: NType | undefined): Val {
@@ -69,7 +69,7 @@ function nameHasType(cx: Context, name: string, type: NType): boolean {
   return state !== undefined && sameType(state.type, type);
 }
 
-export function knownNames(cx: Context): string[] {
+function knownNames(cx: Context): string[] {
   return [
     ...cx.scope.known(),
     ...cx.world.state.keys(),
@@ -111,9 +111,4 @@ function packTrap(type: TrapType, args: readonly TypedValue[]): ReturnType<typeo
   if (first === undefined) return build.constant(type.table.width, 0n);
   const packed = parts.length === 1 ? first : build.concat(...parts);
   return build.zext(packed, type.table.width);
-}
-
-/** The terms that a fresh variable of a type has, one for each leaf. */
-export function freshTerms(name: string, type: NType): ReturnType<typeof build.variable>[] {
-  return leaves(type).map((leaf) => build.variable(name + leaf.path, sortOf(leaf.type)));
 }

@@ -167,13 +167,15 @@ export function sameTraps(a: TrapTable, b: TrapTable): boolean {
     a.traps.length === b.traps.length &&
     a.traps.every((t, i) => {
       const u = b.traps[i];
-      return u !== undefined && t.name === u.name && sameParameters(t, u);
+      return u !== undefined && t.name === u.name && sameMeaning(t, u);
     })
   );
 }
 
-export function sameParameters(a: TrapDeclaration, b: TrapDeclaration): boolean {
+/** Of two traps of one name: equal parameters, and no other cause number, where both have one. */
+export function sameMeaning(a: TrapDeclaration, b: TrapDeclaration): boolean {
   return (
+    (a.cause === undefined || b.cause === undefined || a.cause === b.cause) &&
     a.parameters.length === b.parameters.length &&
     a.parameters.every((p, i) => {
       const q = b.parameters[i];

@@ -7,7 +7,7 @@ import type { EnumType, Parameter, ScalarType } from "../../../refinement/machin
 import type { Term } from "../../../refinement/terms/term.js";
 import type { Block, Signature, TypeNode } from "../syntax/ast.js";
 import type { SourceText } from "../yaml/source-text.js";
-import type { NType, TrapTable, TrapType } from "./types.js";
+import type { NType, TrapType } from "./types.js";
 import type { Val } from "./value.js";
 
 /** One string of the notation, and the parameters its file sees. */
@@ -111,10 +111,6 @@ export function emptyWorld(): World {
     memoized: new Map(),
     members: new Map(),
   };
-}
-
-export function trapTable(trap: TrapType | undefined): TrapTable | undefined {
-  return trap?.table;
 }
 
 /** What a body may do besides computing. */

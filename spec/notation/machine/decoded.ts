@@ -72,7 +72,7 @@ export function decodedSet(definition: Definition, elaboration: Elaboration): De
       );
   });
   const forms = new Forms(elaboration, conventions, next, blocks);
-  for (const { entry, block } of blocks)
+  for (const { entry, block } of diagnostics.thorough ? blocks : [])
     for (const sample of samples(block)) forms.elaborate(entry, block, sample, elaboration);
   return {
     decoder: decoder.name,

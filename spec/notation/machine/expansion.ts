@@ -9,8 +9,6 @@ import type { Layout } from "./encoding.js";
 import { guarded } from "./guarded.js";
 import { type Elaboration, type Given, type GivenTerms, contextFor } from "./transitions.js";
 
-export type Layouts = ReadonlyMap<InstructionEntry, Layout>;
-
 export interface Expansion {
   readonly execute: BlockEntry | undefined;
   /** The other instruction's operands. */

@@ -65,7 +65,7 @@ function visitStatement(statement: Statement, visit: (node: Expression) => void)
   }
 }
 
-export function visitExpression(node: Expression, visit: (node: Expression) => void): void {
+function visitExpression(node: Expression, visit: (node: Expression) => void): void {
   visit(node);
   for (const part of partsOf(node)) visitExpression(part, visit);
   if (node.kind === "match") for (const arm of node.arms) visitBlock(arm.body, visit);

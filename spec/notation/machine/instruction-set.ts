@@ -1,5 +1,6 @@
 /** Instructions: encodings, fetching, and a transition for each. */
 import type {
+  Effect,
   Encoding,
   Field,
   FieldFile,
@@ -8,6 +9,7 @@ import type {
   Transition,
 } from "../../../refinement/machine.js";
 import * as build from "../../../refinement/terms/build.js";
+import { Substitution } from "../../../refinement/terms/substitute.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { didYouMean } from "../diagnostics.js";
 import { FieldUse } from "../elaborate/scope.js";
@@ -113,17 +115,21 @@ export function instructionSet(
     checkAssembly(entry, layout, { spelling, registerNames: names }, diagnostics);
     const uses = new Map(layout.fields.map((f) => [f.name, new FieldUse()] as const));
     const word = fetch.wordOf(layout.length);
-    const asFields = [
-      ...layout.fields.map((f): Given => given(f, f.term, uses.get(f.name))),
-      ...givenWord(layout, wordOfFields(layout)),
-    ];
+    const anyWord = build.variable(`${entry.name}(word)`, word.sort);
+    const body = bodyOf(
+      entry,
+      [...layout.fields.map((f): Given => given(f, f.term, uses.get(f.name))), ...givenWord(layout, anyWord)],
+      { length: layout.length, next },
+    );
+    // What it does is worked out once: over its operands, then over the word that is fetched.
+    const overFields = new Substitution(new Map([[anyWord, wordOfFields(layout)]]));
+    const overWord = new Substitution(
+      new Map([[anyWord, word], ...layout.fields.map((f) => [f.term, fieldOfWord(f, word)] as const)]),
+    );
     const asBits = [
       ...layout.fields.map((f): Given => given(f, fieldOfWord(f, word), undefined)),
       ...givenWord(layout, word),
     ];
-    const instructing = { length: layout.length, next };
-    const abstract = bodyOf(entry, asFields, instructing);
-    const concrete = bodyOf(entry, asBits, instructing);
     // What a word is depends on its fields in other ways than what it does.
     const constraint = constraintOf(
       elaboration,
@@ -135,9 +141,9 @@ export function instructionSet(
       name: entry.name,
       encoding,
       assembly: entry.assembly?.text.trim(),
-      choices: abstract.choices,
-      effect: abstract.effect,
-      expands: abstract.expands,
+      choices: body.choices,
+      effect: over(overFields, body.effect),
+      expands: body.expands,
       line: entry.place.line,
     };
     instructions.push(instruction);
@@ -147,9 +153,9 @@ export function instructionSet(
     transitions.push({
       name: entry.name,
       parameters: [],
-      choices: concrete.choices,
+      choices: body.choices,
       guard: build.and(running, fetch.fetchableOf(layout.length), is),
-      effect: concrete.effect,
+      effect: over(overWord, body.effect),
       instruction,
     });
     fieldFiles.set(entry.name, filesOf(uses));
@@ -187,6 +193,29 @@ export function instructionSet(
     fieldFiles,
   };
   return { set, transitions };
+}
+
+/** The effect with other terms in the place of what it reads. */
+function over(substitution: Substitution, { raises, assigns, cases }: Effect): Effect {
+  const mapped = (values: ReadonlyMap<string, Term>): ReadonlyMap<string, Term> =>
+    new Map([...values].map(([name, term]) => [name, substitution.apply(term)]));
+  return {
+    raises: raises.map((r) => ({
+      ...r,
+      condition: substitution.apply(r.condition),
+      arguments: r.arguments.map((a) => substitution.apply(a)),
+    })),
+    assigns: mapped(assigns),
+    ...(cases === undefined
+      ? {}
+      : {
+          cases: {
+            condition: substitution.apply(cases.condition),
+            taken: mapped(cases.taken),
+            otherwise: mapped(cases.otherwise),
+          },
+        }),
+  };
 }
 
 function given(field: Field, term: Term, use: FieldUse | undefined): Given {

@@ -25,7 +25,7 @@ export async function elaborateMachine(definition: Definition, diagnostics: Diag
   const world = buildWorld(definition, diagnostics, budget);
   const handler = handlerOf(definition, { world, diagnostics, budget });
   const elaboration: Elaboration = { world, diagnostics, budget, handler };
-  checkFunctions(world.functions.values(), world, diagnostics, budget);
+  if (diagnostics.thorough) checkFunctions(world.functions.values(), world, diagnostics, budget);
   const names = registerNames(definition, elaboration);
   const isEncoded = definition.instructions.length > 0 && definition.decoder === undefined;
   const isa = isEncoded ? instructionSet(definition, elaboration, names) : undefined;

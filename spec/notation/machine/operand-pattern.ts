@@ -47,12 +47,12 @@ export function blockOf(entry: InstructionEntry, diagnostics: Diagnostics): Deco
   return { name: entry.name, mnemonic: entry.mnemonic ?? entry.name, operands, widths, line: entry.place.line };
 }
 
-export function kindOf(operand: Operand): OperandKind {
+function kindOf(operand: Operand): OperandKind {
   return operand.kind === "memory" && operand.width === 0 ? "address" : operand.kind;
 }
 
 /** Whether the pattern's operand takes its width from the others. */
-export function isUniform(pattern: OperandPattern): boolean {
+function isUniform(pattern: OperandPattern): boolean {
   return pattern.widths === undefined && !pattern.kinds.every((k) => k === "address" || k === "target");
 }
 

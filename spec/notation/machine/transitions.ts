@@ -60,7 +60,7 @@ export function contextFor(
   return cx;
 }
 
-export function define(cx: Context, given: readonly Given[]): void {
+function define(cx: Context, given: readonly Given[]): void {
   for (const one of given) {
     if ("binding" in one) {
       cx.scope.define(one.name, one.binding);

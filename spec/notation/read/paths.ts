@@ -11,7 +11,7 @@ export function join(directory: string, path: string): string {
   return normalize(directory === "." ? path : `${directory}/${path}`);
 }
 
-export function normalize(path: string): string {
+function normalize(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "" || part === ".") continue;

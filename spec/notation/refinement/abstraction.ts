@@ -6,7 +6,15 @@ import type { Place } from "../../../refinement/errors.js";
 import { type Code, didYouMean } from "../diagnostics.js";
 import { coerce } from "../elaborate/coerce.js";
 import type { Store } from "../elaborate/store.js";
-import { type ArrayType, type NType, type TrapType, fieldLeaves, leaves, sortOf } from "../elaborate/types.js";
+import {
+  type ArrayType,
+  type NType,
+  type TrapType,
+  fieldLeaves,
+  leaves,
+  sameTraps,
+  sortOf,
+} from "../elaborate/types.js";
 import type { TypedValue } from "../elaborate/value.js";
 import type { World } from "../elaborate/world.js";
 import { guarded } from "../machine/guarded.js";
@@ -161,11 +169,7 @@ export function missing(world: World, map: ReadonlyMap<string, Term>): readonly 
 export function sameTrap(target: TrapType, source: World): ReadonlyMap<string, Term> | undefined {
   const own = source.state.get("trap");
   if (own?.type.kind !== "trap") return undefined;
-  const { table } = own.type;
-  const same =
-    table.width === target.table.width &&
-    table.traps.length === target.table.traps.length &&
-    table.traps.every((t, i) => t.name === target.table.traps[i]?.name);
+  const same = sameTraps(own.type.table, target.table);
   const code = own.terms.get("trap");
   const value = own.terms.get("trap.value");
   if (!same || code === undefined || value === undefined) return undefined;

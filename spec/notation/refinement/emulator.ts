@@ -16,7 +16,7 @@ import { directoryOf, join } from "../read/paths.js";
 import { plain } from "../schema/validate.js";
 import { type Yaml, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";
 import type { RefinementReader } from "./file.js";
-import type { Common } from "./refinement.js";
+import type { Common } from "./builder.js";
 
 /** Keys of a refinement file that say nothing of an emulator. */
 const NOT_OF_AN_EMULATOR = [

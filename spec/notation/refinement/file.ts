@@ -37,6 +37,8 @@ export const REFINEMENT_KEYS = [
   "views",
   "helpers",
   "preserve",
+  "request",
+  "known",
 ] as const;
 
 export interface FaultEntry {

@@ -14,8 +14,9 @@ import { validate } from "../schema/validate.js";
 import { type Yaml, type YamlMapping, get, readYaml } from "../yaml/tree.js";
 import { emulatorRefinement } from "./emulator.js";
 import { type FaultEntry, REFINEMENT_KEYS, RefinementReader } from "./file.js";
-import { type Common, machineRefinement } from "./refinement.js";
-import { translatorRefinement } from "./translator.js";
+import type { Common } from "./builder.js";
+import { machineRefinement } from "./refinement.js";
+import { type KnownGuest, translatorRefinement } from "./translator.js";
 
 export async function machineFrom(
   files: Files,
@@ -88,7 +89,7 @@ export async function refinementFrom(
   if (emulator !== undefined) return emulatorRefinement(root, emulator, common, reader, files);
   if (host === undefined) return undefined;
   const isTranslator = get(root, "translator") !== undefined;
-  for (const key of isTranslator ? [] : (["regions", "views", "helpers", "preserve"] as const)) {
+  for (const key of isTranslator ? [] : (["regions", "views", "helpers", "preserve", "request", "known"] as const)) {
     const node = get(root, key);
     if (node !== undefined)
       diagnostics.report(
@@ -99,8 +100,9 @@ export async function refinementFrom(
   }
   // The refinement's strings see the parameters of both machines; its own come first, then the host's.
   reader.parameters = new Map([...guest.definition.parameters, ...host.definition.parameters, ...own]);
+  const known = isTranslator ? await knownGuest(files, file, root, reader) : undefined;
   return isTranslator
-    ? translatorRefinement(root, common, guest, host, reader, files)
+    ? translatorRefinement(root, common, { guest, host, known }, reader, files)
     : machineRefinement(root, common, guest, host, reader);
 }
 
@@ -130,6 +132,7 @@ async function machine(
   key: "guest" | "host",
   outcomes: readonly EditOutcome[],
   reader: RefinementReader,
+  given: ReadonlyMap<string, GivenParameter> = new Map(),
 ): Promise<ElaboratedMachine | undefined> {
   const node = get(root, key);
   if (node === undefined) {
@@ -147,12 +150,12 @@ async function machine(
   const reference =
     mapping === undefined ? reader.reader.scalar(node, `\`${key}\``) : reader.required(mapping, "base", `\`${key}\``);
   if (reference === undefined) return undefined;
-  const given = new Map<string, GivenParameter>();
+  const all = new Map(given);
   for (const { key: name, value } of mapping === undefined
     ? []
     : reader.reader.entries(get(mapping, "with"), "`with`")) {
     const found = parameter(value, reader, reader.parameters);
-    given.set(name.text, { value: found, place: name.place });
+    all.set(name.text, { value: found, place: name.place });
   }
   const folder = directoryOf(file);
   const path = isPath(reference.text)
@@ -170,7 +173,29 @@ async function machine(
     reader.diagnostics.report("E_FILE", reference.place, `no machine \`${reference.text}\`: there is no file ${path}`);
     return undefined;
   }
-  return machineFrom(files, path, given, outcomes, reader.diagnostics);
+  return machineFrom(files, path, all, outcomes, reader.diagnostics);
+}
+
+/** The guest of `known`, with all the findings. */
+async function knownGuest(
+  files: Files,
+  file: string,
+  root: YamlMapping,
+  reader: RefinementReader,
+): Promise<KnownGuest | undefined> {
+  const mapping = reader.reader.mapping(get(root, "known"), "`known`", ["guest", "abstraction", "findings", "see"]);
+  if (mapping === undefined) return undefined;
+  const findings = new Map<string, string>();
+  const given = new Map<string, GivenParameter>();
+  for (const { key, value } of reader.reader.entries(get(mapping, "findings"), "`findings`")) {
+    const parameter = reader.reader.scalar(value, "a parameter");
+    if (parameter === undefined) continue;
+    findings.set(key.text, parameter.text);
+    given.set(parameter.text, { value: { kind: "truth", value: true }, place: parameter.place });
+  }
+  const guest = await machine(files, file, mapping, "guest", [], reader, given);
+  const see = reader.required(mapping, "see", "`known`")?.text ?? "";
+  return guest === undefined ? undefined : { guest, findings, see, abstraction: get(mapping, "abstraction") };
 }
 
 function reportFault(entry: FaultEntry, outcomes: readonly EditOutcome[], diagnostics: Diagnostics): void {

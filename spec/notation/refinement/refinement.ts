@@ -1,31 +1,22 @@
-/** A refinement file → the refinement of terms. */
-import type { Machine } from "../../../refinement/machine.js";
 import type { Assumption, MaterializationPoint, Named, Refinement, StepCase } from "../../../refinement/refinement.js";
 import * as build from "../../../refinement/terms/build.js";
 import type { Term } from "../../../refinement/terms/term.js";
-import type { Diagnostics } from "../diagnostics.js";
-import type { Budget } from "../elaborate/context.js";
 import { newContext } from "../elaborate/elaborator.js";
 import { coerce } from "../elaborate/coerce.js";
 import { executeStatement } from "../elaborate/statements.js";
 import { Store } from "../elaborate/store.js";
 import { BOOL_TYPE, leaves, typeToString } from "../elaborate/types.js";
 import { stateStore } from "../elaborate/context.js";
-import type { World } from "../elaborate/world.js";
 import { guarded } from "../machine/guarded.js";
 import type { ElaboratedMachine } from "../machine/machine.js";
-import { findRecursion } from "../machine/recursion.js";
 import { type Elaboration, type Given, conditionOf, contextFor } from "../machine/transitions.js";
-import { checkFunctions } from "../machine/world.js";
 import type { BlockEntry } from "../read/definition.js";
 import type { Expression } from "../syntax/ast.js";
 import { type Yaml, type YamlMapping, get } from "../yaml/tree.js";
 import { type MapOptions, mapState, missing, sameTrap, zeroTerm } from "./abstraction.js";
+import { type Common, HostBuilder, withTypesOf } from "./builder.js";
 import type { RefinementReader } from "./file.js";
 import { stepCases } from "./steps.js";
-
-/** What every form of refinement has. */
-export type Common = Pick<Refinement, "name" | "title" | "kind" | "file" | "guest" | "faults" | "fault" | "mapping">;
 
 const CHANGES = { assign: true, raise: false, choices: undefined };
 
@@ -39,6 +30,8 @@ export function machineRefinement(
   const builder = new Builder(root, guest, host, reader);
   const abstraction = builder.abstraction();
   const steps = builder.steps();
+  const materialize = builder.materialize(abstraction);
+  const explore = builder.explore();
   return {
     ...common,
     form: "machine",
@@ -47,33 +40,47 @@ export function machineRefinement(
     invariant: builder.invariant(),
     steps,
     rank: builder.rank(steps),
-    materialize: builder.materialize(abstraction),
+    materialize,
     concretize: builder.concretize(),
-    explore: builder.explore(),
+    explore,
     environment: builder.environment(),
-    assumptions: builder.assumptions(),
+    assumptions: [...builder.assumptions(), ...implied(guest, host, steps, materialize, explore)],
   };
 }
 
-class Builder {
-  private readonly root: YamlMapping;
-  private readonly guest: ElaboratedMachine;
-  private readonly host: Machine;
-  private readonly reader: RefinementReader;
-  private readonly diagnostics: Diagnostics;
-  private readonly elaboration: Elaboration;
+/** What no obligation speaks of: functions of which nothing is known, what `steps` and `explore` say or do not say. */
+function implied(
+  guest: ElaboratedMachine,
+  host: ElaboratedMachine,
+  steps: ReadonlyMap<string, readonly StepCase[]>,
+  materialize: readonly MaterializationPoint[],
+  explore: readonly Named[],
+): readonly Assumption[] {
+  const ofEnvironment = [...steps].filter(([, cases]) => cases.some((c) => c.environment)).map(([name]) => name);
+  const taken = [...steps.values(), ...materialize.map((point) => point.steps)].flat().flatMap((c) => c.steps);
+  const any = taken.some((step) => step.kind === "any");
+  const common = [...guest.world.uninterpreted.keys()].filter((name) => host.world.uninterpreted.has(name));
+  const never = guest.machine.transitions.filter(
+    (t) =>
+      !(any && t.parameters.length === 0) &&
+      !taken.some((step) => step.kind === "transition" && step.transition === t.name),
+  );
+  const list = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(", ");
+  return [
+    ...(common.length === 0 ? [] : [`${list(common)} of guest and host is the same function, whichever that is`]),
+    ...(explore.length === 0
+      ? []
+      : [`what is explored begins in states of \`explore\` (${list(explore.map((e) => e.name))}), and nowhere else`]),
+    ...(ofEnvironment.length === 0
+      ? []
+      : [`the environment lets the host get on: ${list(ofEnvironment)} can stutter, and no rank has to fall there`]),
+    ...(never.length === 0
+      ? []
+      : [`the guest need never take ${list(never.map((t) => t.name))}: no step of the host stands for it`]),
+  ].map((text) => ({ text, condition: undefined }));
+}
 
-  constructor(root: YamlMapping, guest: ElaboratedMachine, host: ElaboratedMachine, reader: RefinementReader) {
-    this.root = root;
-    this.guest = guest;
-    this.host = host.machine;
-    this.reader = reader;
-    this.diagnostics = reader.diagnostics;
-    const budget: Budget = { steps: 0 };
-    const world = hostWorld(host, guest, reader, root, budget);
-    this.elaboration = { world, diagnostics: this.diagnostics, budget, handler: undefined };
-  }
-
+class Builder extends HostBuilder {
   private section(key: string): Yaml | undefined {
     return get(this.root, key);
   }
@@ -132,7 +139,7 @@ class Builder {
         this.diagnostics.report(
           code,
           place,
-          `${what} says nothing of the guest's \`trap\`, and the host has not the same traps; write trap: none if it never traps`,
+          `${what} says nothing of the guest's \`trap\`, and the host has not the same traps (names, parameters, causes, in this order); say which stands for which, or trap: none if it never traps`,
         );
       for (const [name, term] of trap ?? []) map.set(name, store?.get(name) ?? term);
     }
@@ -362,46 +369,6 @@ class Builder {
       condition: condition === undefined ? undefined : conditionOf(this.elaboration, condition, [], "the assumption"),
     }));
   }
-}
-
-/** The host's world with the refinement's own functions and the guest's types. */
-export function hostWorld(
-  host: ElaboratedMachine,
-  guest: ElaboratedMachine,
-  reader: RefinementReader,
-  root: YamlMapping,
-  budget: Budget,
-): World {
-  const { diagnostics } = reader;
-  const { world } = host;
-  const own = reader.functions(root);
-  const functions = new Map(world.functions);
-  for (const f of own) {
-    if (functions.has(f.name))
-      diagnostics.report("E_DUPLICATE", f.place, `the host has a function \`${f.name}\` already; rename this one`);
-    else functions.set(f.name, f);
-  }
-  const recursive = new Set([...world.recursive, ...findRecursion(own, diagnostics)]);
-  const extended = { ...withTypesOf(world, guest.world), functions, recursive };
-  checkFunctions(
-    own.filter((f) => !world.functions.has(f.name)),
-    extended,
-    diagnostics,
-    budget,
-  );
-  return extended;
-}
-
-/** A world that can also name the types of another, its own first. */
-function withTypesOf(world: World, other: World): World {
-  const members = new Map(other.members);
-  for (const [name, enums] of world.members) members.set(name, enums);
-  return {
-    ...world,
-    types: new Map([...other.types, ...world.types]),
-    knownTypes: new Map([...other.knownTypes, ...world.knownTypes]),
-    members,
-  };
 }
 
 function split(node: Expression): readonly Expression[] {

@@ -3,6 +3,7 @@ import type {
   BasedRegion,
   GuestRegion,
   Helper,
+  Known,
   Refinement,
   Region,
   TranslatorSource,
@@ -11,11 +12,10 @@ import type {
 import type { Machine, Parameter, ScalarType, StateVariable, Type } from "../../../refinement/machine.js";
 import type { Term } from "../../../refinement/terms/term.js";
 import { freeVariables } from "../../../refinement/terms/variables.js";
-import { type Diagnostics, didYouMean } from "../diagnostics.js";
-import type { Budget } from "../elaborate/context.js";
+import { didYouMean } from "../diagnostics.js";
 import type { Files } from "../files.js";
 import type { ElaboratedMachine } from "../machine/machine.js";
-import { conditionOf, effectOf, type Elaboration, NOTHING } from "../machine/transitions.js";
+import { conditionOf, effectOf, NOTHING } from "../machine/transitions.js";
 import { directoryOf, join } from "../read/paths.js";
 import { plain } from "../schema/validate.js";
 import { type Yaml, type YamlEntry, type YamlMapping, type YamlScalar, get } from "../yaml/tree.js";
@@ -23,10 +23,10 @@ import { mapState } from "./abstraction.js";
 import { TRUE, variable } from "../../../refinement/terms/build.js";
 import type { World } from "../elaborate/world.js";
 import type { RefinementReader } from "./file.js";
-import { type Common, hostWorld } from "./refinement.js";
+import { type Common, HostBuilder } from "./builder.js";
 
 /** Keys of a refinement file that say nothing of a translator. */
-export const NOT_OF_A_TRANSLATOR = [
+const NOT_OF_A_TRANSLATOR = [
   "flush",
   "invariant",
   "steps",
@@ -42,11 +42,25 @@ export const NOT_OF_A_TRANSLATOR = [
 const DEFAULT_LIMIT = 1n << 47n;
 const DEFAULT_TIMEOUT_MS = 10_000n;
 
+/** A guest that departs from the refinement's as the host does. */
+export interface KnownGuest {
+  readonly guest: ElaboratedMachine;
+  readonly findings: ReadonlyMap<string, string>;
+  readonly abstraction: Yaml | undefined;
+  readonly see: string;
+}
+
+/** What the file names. */
+export interface Machines {
+  readonly guest: ElaboratedMachine;
+  readonly host: ElaboratedMachine;
+  readonly known: KnownGuest | undefined;
+}
+
 export function translatorRefinement(
   root: YamlMapping,
   common: Common,
-  guest: ElaboratedMachine,
-  host: ElaboratedMachine,
+  { guest, host, known }: Machines,
   reader: RefinementReader,
   files: Files,
 ): Refinement | undefined {
@@ -57,7 +71,8 @@ export function translatorRefinement(
   const { memory, abstraction } = builder.abstraction(regions);
   const views = builder.views(abstraction, regions);
   const helpers = builder.helpers();
-  const preserve = builder.preserve();
+  const preserve = builder.preserve(regions);
+  const request = builder.request();
   if (translator === undefined) return undefined;
   return {
     ...common,
@@ -71,32 +86,22 @@ export function translatorRefinement(
     limit,
     helpers,
     preserve,
-    assumptions: [...builder.trusted(regions, limit, helpers), ...reader.assumptions(root).map(({ text }) => text)].map(
-      (text) => ({ text, condition: undefined }),
-    ),
+    request,
+    known: known === undefined ? undefined : builder.known(known),
+    assumptions: [
+      ...builder.trusted(regions, limit, helpers, request),
+      ...reader.assumptions(root).map(({ text }) => text),
+    ].map((text) => ({ text, condition: undefined })),
   };
 }
 
-class Builder {
-  private readonly root: YamlMapping;
-  private readonly guest: ElaboratedMachine;
-  private readonly host: Machine;
-  private readonly reader: RefinementReader;
-  private readonly diagnostics: Diagnostics;
-  private readonly elaboration: Elaboration;
-
+class Builder extends HostBuilder {
   constructor(root: YamlMapping, guest: ElaboratedMachine, host: ElaboratedMachine, reader: RefinementReader) {
-    this.root = root;
-    this.guest = guest;
-    this.host = host.machine;
-    this.reader = reader;
-    this.diagnostics = reader.diagnostics;
-    const budget: Budget = { steps: 0 };
-    const own = hostWorld(host, guest, reader, root, budget);
     // One that both sides name is one function: equal arguments give equal results on either.
-    const uninterpreted = new Map([...guest.world.uninterpreted, ...own.uninterpreted]);
-    const world = { ...own, uninterpreted };
-    this.elaboration = { world, diagnostics: this.diagnostics, budget, handler: undefined };
+    super(root, guest, host, reader, (own) => ({
+      ...own,
+      uninterpreted: new Map([...guest.world.uninterpreted, ...own.uninterpreted]),
+    }));
   }
 
   private wrong(node: { readonly place: Yaml["place"] }, message: string): undefined {
@@ -177,13 +182,28 @@ class Builder {
     }
     if (regions.filter((r) => r.kind === "guest").length > 1 && node !== undefined)
       this.wrong(node, "`regions` has the guest's memory (`at`) more than once");
+    if (node !== undefined) this.disjoint(node, regions, limit);
     return { regions, limit };
+  }
+
+  /** Regions that can never lie apart would make every proof one about no state at all. */
+  private disjoint(node: Yaml, regions: readonly Region[], limit: bigint): void {
+    const based = regions.filter((r) => r.kind === "based");
+    for (const [i, a] of based.entries())
+      for (const b of based.slice(0, i))
+        if (a.base === b.base && -a.below < b.size && -b.below < a.size)
+          this.wrong(
+            entryOf(node, a.name),
+            `the regions \`${b.name}\` and \`${a.name}\` overlap: both lie at ${a.base}`,
+          );
+    if (based.reduce((sum, r) => sum + r.below + r.size, 0n) >= limit)
+      this.wrong(node, `the regions do not fit below the limit, 0x${limit.toString(16)}`);
   }
 
   private region(key: YamlScalar, value: Yaml): Region | undefined {
     const what = `the region \`${key.text}\``;
     const { reader } = this.reader;
-    const mapping = reader.mapping(value, what, ["base", "below", "size", "at", "write-only"]);
+    const mapping = reader.mapping(value, what, ["base", "below", "size", "at", "register", "write-only"]);
     if (mapping === undefined) return undefined;
     const [base, at] = [get(mapping, "base"), get(mapping, "at")];
     if ((base === undefined) === (at === undefined))
@@ -193,7 +213,10 @@ class Builder {
       );
     if (at !== undefined) {
       const writeOnly = reader.boolean(get(mapping, "write-only"), "`write-only`") ?? true;
-      const guest: GuestRegion = { kind: "guest", name: key.text, at: reader.integer(at, "`at`") ?? 0n, writeOnly };
+      const held = reader.scalar(get(mapping, "register"), "`register`");
+      const register = held !== undefined && this.isRegister(held) ? held.text : undefined;
+      const offset = reader.integer(at, "`at`") ?? 0n;
+      const guest: GuestRegion = { kind: "guest", name: key.text, at: offset, register, writeOnly };
       return guest;
     }
     const register = reader.scalar(base, "`base`");
@@ -217,8 +240,19 @@ class Builder {
     return false;
   }
 
-  preserve(): readonly string[] {
-    return this.registers(get(this.root, "preserve"), "`preserve`");
+  /** What a translation relies on when it is entered is there for the next one. */
+  preserve(regions: readonly Region[]): readonly string[] {
+    const relied = regions.flatMap((r) => (r.kind === "guest" && r.register !== undefined ? [r.register] : []));
+    return [...new Set([...this.registers(get(this.root, "preserve"), "`preserve`"), ...relied])];
+  }
+
+  request(): Term | undefined {
+    const node = get(this.root, "request");
+    return node === undefined ? undefined : this.condition(node, "request", "the request");
+  }
+
+  private condition(node: Yaml, key: string, what: string): Term {
+    return conditionOf(this.elaboration, this.reader.block(node, `\`${key}\``), [], what);
   }
 
   private registers(node: Yaml | undefined, what: string): readonly string[] {
@@ -295,10 +329,7 @@ class Builder {
         abstraction: new Map([...usual, ...own]),
         seen: this.seen(get(mapping, "seen")),
         entry,
-        invariant:
-          invariant === undefined
-            ? TRUE
-            : conditionOf(this.elaboration, this.reader.block(invariant, "`invariant`"), [], "the invariant"),
+        invariant: invariant === undefined ? TRUE : this.condition(invariant, "invariant", "the invariant"),
       });
     }
     return views;
@@ -334,6 +365,22 @@ class Builder {
     return helpers;
   }
 
+  known({ guest, findings, abstraction, see }: KnownGuest): Known {
+    const own = this.terms(this.reader.reader.entries(abstraction, "`abstraction`"), guest.world, "known guest");
+    const told = new Set(this.guest.machine.variables.map((v) => v.name));
+    const absent = guest.machine.variables.filter((v) => !told.has(v.name) && !own.has(v.name));
+    if (absent.length > 0) {
+      const names = absent.map((v) => `\`${v.name}\``).join(", ");
+      this.diagnostics.report(
+        "E_ABSTRACTION",
+        get(this.root, "known")?.place ?? this.root.place,
+        `\`known\` says nothing of ${names}, which its guest has besides; give an expression over host state for each under \`abstraction\``,
+      );
+    }
+    const { file } = guest.definition;
+    return { guest: file, digest: guest.machine.digest, findings, abstraction: own, see };
+  }
+
   private seen(node: Yaml | undefined): ReadonlySet<string> | undefined {
     if (node === undefined) return undefined;
     const names = this.guest.machine.variables.flatMap((v) =>
@@ -364,16 +411,31 @@ class Builder {
   }
 
   /** What is taken on trust by the way the host is executed. */
-  trusted(regions: readonly Region[], limit: bigint, helpers: ReadonlyMap<string, Helper>): readonly string[] {
+  trusted(
+    regions: readonly Region[],
+    limit: bigint,
+    helpers: ReadonlyMap<string, Helper>,
+    request: Term | undefined,
+  ): readonly string[] {
     const names = regions.map((r) => `\`${r.name}\``).join(", ");
     return [
       ...[...helpers.keys()].map(
         (name) => `the host function \`${name}\` does what \`helpers\` says of it, and nothing else`,
       ),
       `the regions ${names}, the code and its data are disjoint and lie below host address 0x${limit.toString(16)}; those of the host's own are mapped`,
+      ...regions.flatMap((r) =>
+        r.kind === "guest" && r.register !== undefined
+          ? [`\`${r.register}\` holds 0x${r.at.toString(16)} where translated code is first entered`]
+          : [],
+      ),
       "the host can access the guest's memory where the guest can, and nothing else changes it while a block runs",
       "the guest code of a block does not change while the block runs",
-      "the runtime raises the traps that exits and faults stand for, with the values that the guest's definition gives them",
+      ...(request === undefined
+        ? [
+            "a block is left for an interrupt (`interrupt: true`) only where one is requested: the file has no `request`",
+          ]
+        : []),
+      "the runtime raises the traps that exits and faults stand for, with the value that an exit tells, and the guest's where it tells none",
     ];
   }
 
@@ -389,6 +451,10 @@ class Builder {
 
 function isScalar(type: Type): type is ScalarType {
   return type.kind === "bits" || type.kind === "bool";
+}
+
+function entryOf(mapping: Yaml, name: string): Yaml {
+  return (mapping.kind === "mapping" ? get(mapping, name) : undefined) ?? mapping;
 }
 
 function readsMemory(term: Term | undefined): boolean {

@@ -254,6 +254,7 @@ export const refinementSchema: Schema = {
           size: { title: "the size", description: "Bytes from the base on.", type: "integer", minimum: 0 },
           below: { title: "`below`", description: "Bytes before the base.", type: "integer", minimum: 0 },
           at: { title: "`at`", description: "The guest's address a is the host's address a + at.", type: "integer" },
+          register: text("the register", "A register of the host's that holds `at` wherever a translation is entered."),
           "write-only": {
             title: "`write-only`",
             description: "Whether there may be memory that can be stored to and not loaded from: true unless given.",
@@ -298,6 +299,25 @@ export const refinementSchema: Schema = {
       "what is preserved",
       "Registers and flags of the host's that have at every exit the value that they had at the entry.",
       text("a register", "A variable of the host's."),
+    ),
+    request: text(
+      "the request",
+      "When an interrupt is requested, over host state where a block is entered: only then may it be left for one.",
+    ),
+    known: record(
+      "what is known",
+      "Findings: how the host departs from the guest, told by a guest that does as the host does.",
+      {
+        guest: reference("the known guest", "The guest with a parameter for each finding, false unless given."),
+        abstraction: stateMap("the known guest's abstraction", "α of the state that it has besides the guest's."),
+        findings: mappingOf(
+          "the findings",
+          "By name, the parameter of the known guest that is true of a host that does so.",
+          text("a parameter", "A parameter of the known guest."),
+        ),
+        see: text("where to see", "Where a reader finds the findings."),
+      },
+      ["guest", "findings", "see"],
     ),
   },
 };

@@ -1667,7 +1667,7 @@ return errors === 0;
 }
 
 export const refinement = validate11;
-const schema12 = {"$schema":"http://json-schema.org/draft-07/schema#","$id":"https://commute.example/schema/refinement.schema.json","title":"a refinement file","description":"A refinement: why a host machine keeps the promise of a guest machine (docs/notation.md).","type":"object","required":["refinement","guest"],"additionalProperties":false,"properties":{"refinement":{"title":"the refinement's name","description":"The name that `commute check` takes.","type":["string","number","boolean"]},"title":{"title":"the title","description":"One line for people.","type":["string","number","boolean"]},"kind":{"title":"the kind","description":"The kind of virtual machine, as in microarchitecture.","type":["string","number","boolean"]},"guest":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","if":{"type":"object"},"then":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","type":"object","properties":{"base":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"host":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","if":{"type":"object"},"then":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","type":"object","properties":{"base":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"parameters":{"title":"the parameters","description":"Whole numbers and truth values that the expressions can name.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","type":["integer","boolean","string"]}},"functions":{"title":"the functions","description":"Functions by signature: \"name(p: type)\" for a procedure, \"name(p: type): type\" for one whose last line is its value. Calls are inlined.","type":["object","null"],"additionalProperties":{"title":"a function's body","description":"Statements; with a result type, the last line is the value.","type":["string","number","boolean","null"]}},"flush":{"title":"`flush`","description":"Statements that run on a copy of the host state before the abstraction reads it.","type":["string","number","boolean"]},"abstraction":{"title":"the abstraction","description":"α: for each guest variable (x[i] for the elements of a file), an expression over host state.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the invariant","description":"I, as named conditions.","if":{"type":"object"},"then":{"title":"the invariant","description":"I, as named conditions.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"else":{"title":"the invariant","description":"I: the host states for which the abstraction is meant to hold.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"For each host transition, the guest steps that it stands for.","type":["object","null"],"additionalProperties":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"rank":{"title":"the rank","description":"ρ: bits that fall, unsigned, at every host step that stutters.","type":["string","number","boolean"]},"materialize":{"title":"`materialize`","description":"How and where the guest state is brought to its canonical place: one point, or several by name.","type":["object","null"],"if":{"required":["at"]},"then":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false},"else":{"title":"the materialization points","description":"Points by name.","type":["object","null"],"additionalProperties":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false}}},"concretize":{"title":"`concretize`","description":"γ: for each host variable an expression over guest state; what is not named is zero.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"explore":{"title":"the instances to explore","description":"Extra conditions on the initial host states, by name; each is explored whole.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"environment":{"title":"the environment's transitions","description":"Host transitions that happen at any time, as interrupts do.","type":["array","null"],"items":{"title":"a transition's name","description":"A host transition.","type":["string","number","boolean"]}},"assume":{"title":"the assumptions","description":"Everything taken on trust.","type":["array","null"],"items":{"title":"an assumption","description":"A sentence, and the condition that it means.","if":{"type":"object"},"then":{"title":"an assumption","description":"A sentence, and the condition that it means.","type":"object","properties":{"text":{"title":"the sentence","description":"Printed with every verdict.","type":["string","number","boolean"]},"condition":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"required":["text"],"additionalProperties":false},"else":{"title":"an assumption","description":"A sentence, printed with every verdict.","type":["string","number","boolean"]}}},"mapping":{"title":"the mapping","description":"Guest feature → host feature, for `commute explain`.","type":["array","null"],"items":{"title":"an entry of the mapping","description":"A guest feature and where the host keeps it.","type":"object","properties":{"guest":{"title":"a guest feature","description":"As in registers.","type":["string","number","boolean"]},"host":{"title":"a host feature","description":"As in the register file.","type":["string","number","boolean"]}},"required":["guest","host"],"additionalProperties":false}},"faults":{"title":"the seeded faults","description":"Faults by name, for `commute check --fault`.","type":["object","null"],"additionalProperties":{"title":"a seeded fault","description":"A mistake that real implementers have made, to be found guilty.","type":"object","properties":{"title":{"title":"the title","description":"One sentence: what is wrong.","type":["string","number","boolean"]},"source":{"title":"the source","description":"Where the mistake is known from.","type":["string","number","boolean"]},"replace":{"title":"`replace`","description":"The host function whose body is replaced, or, with `in`, a text that occurs exactly once there. A translator plants its faults itself.","type":["string","number","boolean"]},"with":{"title":"`with`","description":"What stands there instead.","type":["string","number","boolean","null"]},"in":{"title":"`in`","description":"The keys that lead to the string, as in transitions.cycle.effect.","type":["string","number","boolean"]},"expect":{"title":"`expect`","description":"What must be found guilty.","type":"object","properties":{"obligation":{"title":"an obligation","description":"Its name; * stands for anything.","type":["string","number","boolean"]},"variable":{"title":"a variable","description":"The guest variable that differs, or the conjunct that fails.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false},"materialization":{"title":"`materialization`","description":"True if every uninterrupted run is right.","type":"boolean"},"blocks":{"title":"the blocks that show it","description":"Of a translator: guest code in assembly, validated with the fault planted.","type":["array","null"],"items":{"title":"a block","description":"Its instructions, separated by semicolons.","type":["string","number","boolean"]}},"programs":{"title":"the programs that show it","description":"Of a translator with a runtime: guest programs in assembly, run in lockstep with the fault planted.","type":["array","null"],"items":{"title":"a program","description":"Lines of assembly, ended by a trap.","type":["string","number","boolean"]}}},"required":[],"additionalProperties":false}},"emulator":{"title":"`emulator`","description":"The host is a program that is run in lockstep.","type":"object","if":{"required":["module"]},"then":{"title":"`emulator`","description":"The module that drives the program, and its options.","type":"object","properties":{"module":{"title":"the module","description":"The path of a module whose default export drives the program.","type":["string","number","boolean"]}}},"else":{"title":"`emulator`","description":"A `command` that makes steps, or `gdb`, a stub.","type":"object","properties":{"command":{"title":"the command","description":"A program that speaks the step protocol and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"gdb":{"title":"`gdb`","description":"Where a GDB stub listens (host:port, or the path of a socket), or the command that starts one.","type":["object","string"],"additionalProperties":false,"properties":{"command":{"title":"the command","description":"Starts the stub; {program}, {port} and {socket} stand for a file of ours, a free port and a path.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"address":{"title":"the address","description":"Where the stub listens, if the command has no placeholder for it.","type":["string","number","boolean"]}}},"architecture":{"title":"the architecture","description":"riscv32, riscv64 or x86-64: GDB's order of registers.","type":["string","number","boolean"]},"registers":{"title":"the registers","description":"For guest variables whose register has another name.","type":["object","null"],"additionalProperties":{"title":"a register","description":"The stub's name for it, or bits of it, as in eflags[0].","type":["string","number","boolean"]}},"signals":{"title":"the signals","description":"What a stop with a signal stands for.","type":["object","null"],"additionalProperties":{"title":"the traps","description":"One of these.","type":["array","string","null"],"items":{"title":"a trap","description":"A trap of the guest's.","type":["string","number","boolean"]}}},"memory":{"title":"the memory","description":"Disjoint parts of the guest's memory that cases may use.","type":["array","null"],"items":{"title":"a part of the memory","description":"Guest addresses that cases may use.","type":"object","properties":{"at":{"title":"the start","description":"The first address.","type":"integer","minimum":0},"size":{"title":"the size","description":"Bytes.","type":"integer","minimum":1},"access":{"title":"the access","description":"Some of r, w and x, or none: where accesses are known to fault.","type":["string","number","boolean"]}},"required":["at","size","access"],"additionalProperties":false}},"avoid":{"title":"the traps to avoid","description":"Traps that the emulator cannot show.","type":["array","string","null"],"items":{"title":"a trap","description":"A trap of the guest's.","type":["string","number","boolean"]}},"hidden":{"title":"the hidden variables","description":"Guest variables that the emulator neither takes nor shows.","type":["array","string","null"],"items":{"title":"a variable","description":"A variable of the guest's.","type":["string","number","boolean"]}},"exempt":{"title":"the exempt transitions","description":"Transitions of the guest that are not tested.","type":["object","null"],"additionalProperties":{"title":"a reason","description":"Why.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1}},"required":[],"additionalProperties":false}},"translator":{"title":"`translator`","description":"The host's machine code comes from a program: a command that speaks the protocol, or a module.","type":"object","properties":{"command":{"title":"the command","description":"A program and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1},"unit":{"title":"the unit","description":"What is translated at a time: block (unless given), or program.","type":["string","number","boolean"]},"module":{"title":"the module","description":"The path of a module whose default export is the translator; it takes the other keys.","type":["string","number","boolean"]}}},"regions":{"title":"the regions","description":"Disjoint parts of the host's memory, by name, and the `limit` that none reaches.","type":["object","null"],"additionalProperties":{"title":"a region","description":"At a register (`base`, `size`, `below`), or the guest's memory (`at`); or the limit, an address.","type":["object","integer"],"additionalProperties":false,"properties":{"base":{"title":"the base","description":"A register of the host's: the region lies where it points at the entry.","type":["string","number","boolean"]},"size":{"title":"the size","description":"Bytes from the base on.","type":"integer","minimum":0},"below":{"title":"`below`","description":"Bytes before the base.","type":"integer","minimum":0},"at":{"title":"`at`","description":"The guest's address a is the host's address a + at.","type":"integer"},"write-only":{"title":"`write-only`","description":"Whether there may be memory that can be stored to and not loaded from: true unless given.","type":"boolean"}}}},"views":{"title":"the views","description":"By name, what holds where a translation's points, faults and exits say so instead of the abstraction.","type":["object","null"],"additionalProperties":{"title":"a view","description":"What holds at some places of a translation, behind a prologue for one.","type":"object","properties":{"abstraction":{"title":"the view's abstraction","description":"α there: what it gives anew.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"seen":{"title":"what is seen","description":"The guest's variables and elements (r[0]) that are compared: all unless given.","type":["array","null"],"items":{"title":"a variable","description":"A variable of the guest's, or an element.","type":["string","number","boolean"]}},"entry":{"title":"the entry's registers","description":"Where what registers of the host's held at the entry is found: those left out hold it still.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the view's invariant","description":"What holds there besides, over host state.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false}},"helpers":{"title":"the helpers","description":"Host functions that translated code may call, by the names that `calls` gives them.","type":["object","null"],"additionalProperties":{"title":"a helper","description":"What a host function does, from its entry to behind its return.","type":"object","properties":{"effect":{"title":"what the helper does","description":"Statements over host state, the return included; uninterpreted functions of the guest's can be named.","type":["string","number","boolean"]},"clobbers":{"title":"what is clobbered","description":"Registers and flags of which nothing is known behind the call.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}}},"required":[],"additionalProperties":false}},"preserve":{"title":"what is preserved","description":"Registers and flags of the host's that have at every exit the value that they had at the entry.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}}}};
+const schema12 = {"$schema":"http://json-schema.org/draft-07/schema#","$id":"https://commute.example/schema/refinement.schema.json","title":"a refinement file","description":"A refinement: why a host machine keeps the promise of a guest machine (docs/notation.md).","type":"object","required":["refinement","guest"],"additionalProperties":false,"properties":{"refinement":{"title":"the refinement's name","description":"The name that `commute check` takes.","type":["string","number","boolean"]},"title":{"title":"the title","description":"One line for people.","type":["string","number","boolean"]},"kind":{"title":"the kind","description":"The kind of virtual machine, as in microarchitecture.","type":["string","number","boolean"]},"guest":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","if":{"type":"object"},"then":{"title":"the guest","description":"The machine whose promise is kept, and values for its parameters.","type":"object","properties":{"base":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"host":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","if":{"type":"object"},"then":{"title":"the host","description":"The machine that keeps it, and values for its parameters.","type":"object","properties":{"base":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the host","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"parameters":{"title":"the parameters","description":"Whole numbers and truth values that the expressions can name.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","type":["integer","boolean","string"]}},"functions":{"title":"the functions","description":"Functions by signature: \"name(p: type)\" for a procedure, \"name(p: type): type\" for one whose last line is its value. Calls are inlined.","type":["object","null"],"additionalProperties":{"title":"a function's body","description":"Statements; with a result type, the last line is the value.","type":["string","number","boolean","null"]}},"flush":{"title":"`flush`","description":"Statements that run on a copy of the host state before the abstraction reads it.","type":["string","number","boolean"]},"abstraction":{"title":"the abstraction","description":"α: for each guest variable (x[i] for the elements of a file), an expression over host state.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the invariant","description":"I, as named conditions.","if":{"type":"object"},"then":{"title":"the invariant","description":"I, as named conditions.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"else":{"title":"the invariant","description":"I: the host states for which the abstraction is meant to hold.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"For each host transition, the guest steps that it stands for.","type":["object","null"],"additionalProperties":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"rank":{"title":"the rank","description":"ρ: bits that fall, unsigned, at every host step that stutters.","type":["string","number","boolean"]},"materialize":{"title":"`materialize`","description":"How and where the guest state is brought to its canonical place: one point, or several by name.","type":["object","null"],"if":{"required":["at"]},"then":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false},"else":{"title":"the materialization points","description":"Points by name.","type":["object","null"],"additionalProperties":{"title":"a materialization point","description":"A point at which something outside can see the guest state.","type":"object","properties":{"at":{"title":"`at`","description":"When the host can be interrupted here: a condition, or the name of a host transition.","type":["string","number","boolean"]},"by":{"title":"`by`","description":"How the guest state is brought to its place: statements, or the name of a host transition.","type":["string","null"]},"precise":{"title":"`precise`","description":"What must hold then.","type":["string","number","boolean"]},"view":{"title":"`view`","description":"Where each guest variable is found then; the abstraction unless given.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"steps":{"title":"the steps","description":"step, stutter, environment, a guest transition, S then S, S with choice = e, or condition ? S : S.","type":["string","number","boolean"]}},"required":["at"],"additionalProperties":false}}},"concretize":{"title":"`concretize`","description":"γ: for each host variable an expression over guest state; what is not named is zero.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"explore":{"title":"the instances to explore","description":"Extra conditions on the initial host states, by name; each is explored whole.","type":["object","null"],"additionalProperties":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"environment":{"title":"the environment's transitions","description":"Host transitions that happen at any time, as interrupts do.","type":["array","null"],"items":{"title":"a transition's name","description":"A host transition.","type":["string","number","boolean"]}},"assume":{"title":"the assumptions","description":"Everything taken on trust.","type":["array","null"],"items":{"title":"an assumption","description":"A sentence, and the condition that it means.","if":{"type":"object"},"then":{"title":"an assumption","description":"A sentence, and the condition that it means.","type":"object","properties":{"text":{"title":"the sentence","description":"Printed with every verdict.","type":["string","number","boolean"]},"condition":{"title":"a condition","description":"A condition on the host state.","type":["string","number","boolean"]}},"required":["text"],"additionalProperties":false},"else":{"title":"an assumption","description":"A sentence, printed with every verdict.","type":["string","number","boolean"]}}},"mapping":{"title":"the mapping","description":"Guest feature → host feature, for `commute explain`.","type":["array","null"],"items":{"title":"an entry of the mapping","description":"A guest feature and where the host keeps it.","type":"object","properties":{"guest":{"title":"a guest feature","description":"As in registers.","type":["string","number","boolean"]},"host":{"title":"a host feature","description":"As in the register file.","type":["string","number","boolean"]}},"required":["guest","host"],"additionalProperties":false}},"faults":{"title":"the seeded faults","description":"Faults by name, for `commute check --fault`.","type":["object","null"],"additionalProperties":{"title":"a seeded fault","description":"A mistake that real implementers have made, to be found guilty.","type":"object","properties":{"title":{"title":"the title","description":"One sentence: what is wrong.","type":["string","number","boolean"]},"source":{"title":"the source","description":"Where the mistake is known from.","type":["string","number","boolean"]},"replace":{"title":"`replace`","description":"The host function whose body is replaced, or, with `in`, a text that occurs exactly once there. A translator plants its faults itself.","type":["string","number","boolean"]},"with":{"title":"`with`","description":"What stands there instead.","type":["string","number","boolean","null"]},"in":{"title":"`in`","description":"The keys that lead to the string, as in transitions.cycle.effect.","type":["string","number","boolean"]},"expect":{"title":"`expect`","description":"What must be found guilty.","type":"object","properties":{"obligation":{"title":"an obligation","description":"Its name; * stands for anything.","type":["string","number","boolean"]},"variable":{"title":"a variable","description":"The guest variable that differs, or the conjunct that fails.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false},"materialization":{"title":"`materialization`","description":"True if every uninterrupted run is right.","type":"boolean"},"blocks":{"title":"the blocks that show it","description":"Of a translator: guest code in assembly, validated with the fault planted.","type":["array","null"],"items":{"title":"a block","description":"Its instructions, separated by semicolons.","type":["string","number","boolean"]}},"programs":{"title":"the programs that show it","description":"Of a translator with a runtime: guest programs in assembly, run in lockstep with the fault planted.","type":["array","null"],"items":{"title":"a program","description":"Lines of assembly, ended by a trap.","type":["string","number","boolean"]}}},"required":[],"additionalProperties":false}},"emulator":{"title":"`emulator`","description":"The host is a program that is run in lockstep.","type":"object","if":{"required":["module"]},"then":{"title":"`emulator`","description":"The module that drives the program, and its options.","type":"object","properties":{"module":{"title":"the module","description":"The path of a module whose default export drives the program.","type":["string","number","boolean"]}}},"else":{"title":"`emulator`","description":"A `command` that makes steps, or `gdb`, a stub.","type":"object","properties":{"command":{"title":"the command","description":"A program that speaks the step protocol and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"gdb":{"title":"`gdb`","description":"Where a GDB stub listens (host:port, or the path of a socket), or the command that starts one.","type":["object","string"],"additionalProperties":false,"properties":{"command":{"title":"the command","description":"Starts the stub; {program}, {port} and {socket} stand for a file of ours, a free port and a path.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"address":{"title":"the address","description":"Where the stub listens, if the command has no placeholder for it.","type":["string","number","boolean"]}}},"architecture":{"title":"the architecture","description":"riscv32, riscv64 or x86-64: GDB's order of registers.","type":["string","number","boolean"]},"registers":{"title":"the registers","description":"For guest variables whose register has another name.","type":["object","null"],"additionalProperties":{"title":"a register","description":"The stub's name for it, or bits of it, as in eflags[0].","type":["string","number","boolean"]}},"signals":{"title":"the signals","description":"What a stop with a signal stands for.","type":["object","null"],"additionalProperties":{"title":"the traps","description":"One of these.","type":["array","string","null"],"items":{"title":"a trap","description":"A trap of the guest's.","type":["string","number","boolean"]}}},"memory":{"title":"the memory","description":"Disjoint parts of the guest's memory that cases may use.","type":["array","null"],"items":{"title":"a part of the memory","description":"Guest addresses that cases may use.","type":"object","properties":{"at":{"title":"the start","description":"The first address.","type":"integer","minimum":0},"size":{"title":"the size","description":"Bytes.","type":"integer","minimum":1},"access":{"title":"the access","description":"Some of r, w and x, or none: where accesses are known to fault.","type":["string","number","boolean"]}},"required":["at","size","access"],"additionalProperties":false}},"avoid":{"title":"the traps to avoid","description":"Traps that the emulator cannot show.","type":["array","string","null"],"items":{"title":"a trap","description":"A trap of the guest's.","type":["string","number","boolean"]}},"hidden":{"title":"the hidden variables","description":"Guest variables that the emulator neither takes nor shows.","type":["array","string","null"],"items":{"title":"a variable","description":"A variable of the guest's.","type":["string","number","boolean"]}},"exempt":{"title":"the exempt transitions","description":"Transitions of the guest that are not tested.","type":["object","null"],"additionalProperties":{"title":"a reason","description":"Why.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1}},"required":[],"additionalProperties":false}},"translator":{"title":"`translator`","description":"The host's machine code comes from a program: a command that speaks the protocol, or a module.","type":"object","properties":{"command":{"title":"the command","description":"A program and its arguments, started in the file's folder.","type":["array","null"],"items":{"title":"a word of the command","description":"The program, or an argument.","type":["string","number","boolean"]}},"timeout":{"title":"the timeout","description":"Milliseconds for one answer.","type":"integer","minimum":1},"unit":{"title":"the unit","description":"What is translated at a time: block (unless given), or program.","type":["string","number","boolean"]},"module":{"title":"the module","description":"The path of a module whose default export is the translator; it takes the other keys.","type":["string","number","boolean"]}}},"regions":{"title":"the regions","description":"Disjoint parts of the host's memory, by name, and the `limit` that none reaches.","type":["object","null"],"additionalProperties":{"title":"a region","description":"At a register (`base`, `size`, `below`), or the guest's memory (`at`); or the limit, an address.","type":["object","integer"],"additionalProperties":false,"properties":{"base":{"title":"the base","description":"A register of the host's: the region lies where it points at the entry.","type":["string","number","boolean"]},"size":{"title":"the size","description":"Bytes from the base on.","type":"integer","minimum":0},"below":{"title":"`below`","description":"Bytes before the base.","type":"integer","minimum":0},"at":{"title":"`at`","description":"The guest's address a is the host's address a + at.","type":"integer"},"register":{"title":"the register","description":"A register of the host's that holds `at` wherever a translation is entered.","type":["string","number","boolean"]},"write-only":{"title":"`write-only`","description":"Whether there may be memory that can be stored to and not loaded from: true unless given.","type":"boolean"}}}},"views":{"title":"the views","description":"By name, what holds where a translation's points, faults and exits say so instead of the abstraction.","type":["object","null"],"additionalProperties":{"title":"a view","description":"What holds at some places of a translation, behind a prologue for one.","type":"object","properties":{"abstraction":{"title":"the view's abstraction","description":"α there: what it gives anew.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"seen":{"title":"what is seen","description":"The guest's variables and elements (r[0]) that are compared: all unless given.","type":["array","null"],"items":{"title":"a variable","description":"A variable of the guest's, or an element.","type":["string","number","boolean"]}},"entry":{"title":"the entry's registers","description":"Where what registers of the host's held at the entry is found: those left out hold it still.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"invariant":{"title":"the view's invariant","description":"What holds there besides, over host state.","type":["string","number","boolean"]}},"required":[],"additionalProperties":false}},"helpers":{"title":"the helpers","description":"Host functions that translated code may call, by the names that `calls` gives them.","type":["object","null"],"additionalProperties":{"title":"a helper","description":"What a host function does, from its entry to behind its return.","type":"object","properties":{"effect":{"title":"what the helper does","description":"Statements over host state, the return included; uninterpreted functions of the guest's can be named.","type":["string","number","boolean"]},"clobbers":{"title":"what is clobbered","description":"Registers and flags of which nothing is known behind the call.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}}},"required":[],"additionalProperties":false}},"preserve":{"title":"what is preserved","description":"Registers and flags of the host's that have at every exit the value that they had at the entry.","type":["array","null"],"items":{"title":"a register","description":"A variable of the host's.","type":["string","number","boolean"]}},"request":{"title":"the request","description":"When an interrupt is requested, over host state where a block is entered: only then may it be left for one.","type":["string","number","boolean"]},"known":{"title":"what is known","description":"Findings: how the host departs from the guest, told by a guest that does as the host does.","type":"object","properties":{"guest":{"title":"the known guest","description":"The guest with a parameter for each finding, false unless given.","if":{"type":"object"},"then":{"title":"the known guest","description":"The guest with a parameter for each finding, false unless given.","type":"object","properties":{"base":{"title":"the known guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]},"with":{"title":"the parameters of the base","description":"Values for the parameters of the base.","type":["object","null"],"additionalProperties":{"title":"a parameter's value","description":"A whole number, true or false, or an expression of other parameters.","type":["integer","boolean","string"]}}},"required":["base"],"additionalProperties":false},"else":{"title":"the known guest","description":"The machine's name, found beside this file or below spec/, or the path of its file.","type":["string","number","boolean"]}},"abstraction":{"title":"the known guest's abstraction","description":"α of the state that it has besides the guest's.","type":["object","null"],"additionalProperties":{"title":"an expression","description":"An expression over host state.","type":["string","number","boolean"]}},"findings":{"title":"the findings","description":"By name, the parameter of the known guest that is true of a host that does so.","type":["object","null"],"additionalProperties":{"title":"a parameter","description":"A parameter of the known guest.","type":["string","number","boolean"]}},"see":{"title":"where to see","description":"Where a reader finds the findings.","type":["string","number","boolean"]}},"required":["guest","findings","see"],"additionalProperties":false}}};
 
 function validate11(data, {instancePath="", parentData, parentDataProperty, rootData=data}={}){
 /*# sourceURL="https://commute.example/schema/refinement.schema.json" */;
@@ -3742,7 +3742,7 @@ errors++;
 }
 if(data99 && typeof data99 == "object" && !Array.isArray(data99)){
 for(const key29 in data99){
-if(!(((((key29 === "base") || (key29 === "size")) || (key29 === "below")) || (key29 === "at")) || (key29 === "write-only"))){
+if(!((((((key29 === "base") || (key29 === "size")) || (key29 === "below")) || (key29 === "at")) || (key29 === "register")) || (key29 === "write-only"))){
 const err148 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/regions/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key29}};
 if(vErrors === null){
 vErrors = [err148];
@@ -3829,9 +3829,10 @@ vErrors.push(err154);
 errors++;
 }
 }
-if(data99["write-only"] !== undefined){
-if(typeof data99["write-only"] !== "boolean"){
-const err155 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/write-only",schemaPath:"#/properties/regions/additionalProperties/properties/write-only/type",keyword:"type",params:{type: "boolean"}};
+if(data99.register !== undefined){
+let data104 = data99.register;
+if(((typeof data104 !== "string") && (!((typeof data104 == "number") && (isFinite(data104))))) && (typeof data104 !== "boolean")){
+const err155 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/register",schemaPath:"#/properties/regions/additionalProperties/properties/register/type",keyword:"type",params:{type: schema12.properties.regions.additionalProperties.properties.register.type}};
 if(vErrors === null){
 vErrors = [err155];
 }
@@ -3841,14 +3842,9 @@ vErrors.push(err155);
 errors++;
 }
 }
-}
-}
-}
-}
-if(data.views !== undefined){
-let data105 = data.views;
-if((!(data105 && typeof data105 == "object" && !Array.isArray(data105))) && (data105 !== null)){
-const err156 = {instancePath:instancePath+"/views",schemaPath:"#/properties/views/type",keyword:"type",params:{type: schema12.properties.views.type}};
+if(data99["write-only"] !== undefined){
+if(typeof data99["write-only"] !== "boolean"){
+const err156 = {instancePath:instancePath+"/regions/" + key28.replace(/~/g, "~0").replace(/\//g, "~1")+"/write-only",schemaPath:"#/properties/regions/additionalProperties/properties/write-only/type",keyword:"type",params:{type: "boolean"}};
 if(vErrors === null){
 vErrors = [err156];
 }
@@ -3857,13 +3853,15 @@ vErrors.push(err156);
 }
 errors++;
 }
-if(data105 && typeof data105 == "object" && !Array.isArray(data105)){
-for(const key30 in data105){
-let data106 = data105[key30];
-if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
-for(const key31 in data106){
-if(!((((key31 === "abstraction") || (key31 === "seen")) || (key31 === "entry")) || (key31 === "invariant"))){
-const err157 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31}};
+}
+}
+}
+}
+}
+if(data.views !== undefined){
+let data106 = data.views;
+if((!(data106 && typeof data106 == "object" && !Array.isArray(data106))) && (data106 !== null)){
+const err157 = {instancePath:instancePath+"/views",schemaPath:"#/properties/views/type",keyword:"type",params:{type: schema12.properties.views.type}};
 if(vErrors === null){
 vErrors = [err157];
 }
@@ -3872,11 +3870,13 @@ vErrors.push(err157);
 }
 errors++;
 }
-}
-if(data106.abstraction !== undefined){
-let data107 = data106.abstraction;
-if((!(data107 && typeof data107 == "object" && !Array.isArray(data107))) && (data107 !== null)){
-const err158 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/abstraction",schemaPath:"#/properties/views/additionalProperties/properties/abstraction/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.abstraction.type}};
+if(data106 && typeof data106 == "object" && !Array.isArray(data106)){
+for(const key30 in data106){
+let data107 = data106[key30];
+if(data107 && typeof data107 == "object" && !Array.isArray(data107)){
+for(const key31 in data107){
+if(!((((key31 === "abstraction") || (key31 === "seen")) || (key31 === "entry")) || (key31 === "invariant"))){
+const err158 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key31}};
 if(vErrors === null){
 vErrors = [err158];
 }
@@ -3885,11 +3885,11 @@ vErrors.push(err158);
 }
 errors++;
 }
-if(data107 && typeof data107 == "object" && !Array.isArray(data107)){
-for(const key32 in data107){
-let data108 = data107[key32];
-if(((typeof data108 !== "string") && (!((typeof data108 == "number") && (isFinite(data108))))) && (typeof data108 !== "boolean")){
-const err159 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/abstraction/" + key32.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/properties/abstraction/additionalProperties/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.abstraction.additionalProperties.type}};
+}
+if(data107.abstraction !== undefined){
+let data108 = data107.abstraction;
+if((!(data108 && typeof data108 == "object" && !Array.isArray(data108))) && (data108 !== null)){
+const err159 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/abstraction",schemaPath:"#/properties/views/additionalProperties/properties/abstraction/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.abstraction.type}};
 if(vErrors === null){
 vErrors = [err159];
 }
@@ -3898,13 +3898,11 @@ vErrors.push(err159);
 }
 errors++;
 }
-}
-}
-}
-if(data106.seen !== undefined){
-let data109 = data106.seen;
-if((!(Array.isArray(data109))) && (data109 !== null)){
-const err160 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/seen",schemaPath:"#/properties/views/additionalProperties/properties/seen/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.seen.type}};
+if(data108 && typeof data108 == "object" && !Array.isArray(data108)){
+for(const key32 in data108){
+let data109 = data108[key32];
+if(((typeof data109 !== "string") && (!((typeof data109 == "number") && (isFinite(data109))))) && (typeof data109 !== "boolean")){
+const err160 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/abstraction/" + key32.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/properties/abstraction/additionalProperties/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.abstraction.additionalProperties.type}};
 if(vErrors === null){
 vErrors = [err160];
 }
@@ -3913,12 +3911,13 @@ vErrors.push(err160);
 }
 errors++;
 }
-if(Array.isArray(data109)){
-const len12 = data109.length;
-for(let i12=0; i12<len12; i12++){
-let data110 = data109[i12];
-if(((typeof data110 !== "string") && (!((typeof data110 == "number") && (isFinite(data110))))) && (typeof data110 !== "boolean")){
-const err161 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/seen/" + i12,schemaPath:"#/properties/views/additionalProperties/properties/seen/items/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.seen.items.type}};
+}
+}
+}
+if(data107.seen !== undefined){
+let data110 = data107.seen;
+if((!(Array.isArray(data110))) && (data110 !== null)){
+const err161 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/seen",schemaPath:"#/properties/views/additionalProperties/properties/seen/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.seen.type}};
 if(vErrors === null){
 vErrors = [err161];
 }
@@ -3927,13 +3926,12 @@ vErrors.push(err161);
 }
 errors++;
 }
-}
-}
-}
-if(data106.entry !== undefined){
-let data111 = data106.entry;
-if((!(data111 && typeof data111 == "object" && !Array.isArray(data111))) && (data111 !== null)){
-const err162 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/entry",schemaPath:"#/properties/views/additionalProperties/properties/entry/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.entry.type}};
+if(Array.isArray(data110)){
+const len12 = data110.length;
+for(let i12=0; i12<len12; i12++){
+let data111 = data110[i12];
+if(((typeof data111 !== "string") && (!((typeof data111 == "number") && (isFinite(data111))))) && (typeof data111 !== "boolean")){
+const err162 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/seen/" + i12,schemaPath:"#/properties/views/additionalProperties/properties/seen/items/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.seen.items.type}};
 if(vErrors === null){
 vErrors = [err162];
 }
@@ -3942,11 +3940,13 @@ vErrors.push(err162);
 }
 errors++;
 }
-if(data111 && typeof data111 == "object" && !Array.isArray(data111)){
-for(const key33 in data111){
-let data112 = data111[key33];
-if(((typeof data112 !== "string") && (!((typeof data112 == "number") && (isFinite(data112))))) && (typeof data112 !== "boolean")){
-const err163 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/entry/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/properties/entry/additionalProperties/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.entry.additionalProperties.type}};
+}
+}
+}
+if(data107.entry !== undefined){
+let data112 = data107.entry;
+if((!(data112 && typeof data112 == "object" && !Array.isArray(data112))) && (data112 !== null)){
+const err163 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/entry",schemaPath:"#/properties/views/additionalProperties/properties/entry/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.entry.type}};
 if(vErrors === null){
 vErrors = [err163];
 }
@@ -3955,13 +3955,11 @@ vErrors.push(err163);
 }
 errors++;
 }
-}
-}
-}
-if(data106.invariant !== undefined){
-let data113 = data106.invariant;
+if(data112 && typeof data112 == "object" && !Array.isArray(data112)){
+for(const key33 in data112){
+let data113 = data112[key33];
 if(((typeof data113 !== "string") && (!((typeof data113 == "number") && (isFinite(data113))))) && (typeof data113 !== "boolean")){
-const err164 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/invariant",schemaPath:"#/properties/views/additionalProperties/properties/invariant/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.invariant.type}};
+const err164 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/entry/" + key33.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/properties/entry/additionalProperties/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.entry.additionalProperties.type}};
 if(vErrors === null){
 vErrors = [err164];
 }
@@ -3972,8 +3970,11 @@ errors++;
 }
 }
 }
-else {
-const err165 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/type",keyword:"type",params:{type: "object"}};
+}
+if(data107.invariant !== undefined){
+let data114 = data107.invariant;
+if(((typeof data114 !== "string") && (!((typeof data114 == "number") && (isFinite(data114))))) && (typeof data114 !== "boolean")){
+const err165 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1")+"/invariant",schemaPath:"#/properties/views/additionalProperties/properties/invariant/type",keyword:"type",params:{type: schema12.properties.views.additionalProperties.properties.invariant.type}};
 if(vErrors === null){
 vErrors = [err165];
 }
@@ -3984,11 +3985,8 @@ errors++;
 }
 }
 }
-}
-if(data.helpers !== undefined){
-let data114 = data.helpers;
-if((!(data114 && typeof data114 == "object" && !Array.isArray(data114))) && (data114 !== null)){
-const err166 = {instancePath:instancePath+"/helpers",schemaPath:"#/properties/helpers/type",keyword:"type",params:{type: schema12.properties.helpers.type}};
+else {
+const err166 = {instancePath:instancePath+"/views/" + key30.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/views/additionalProperties/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err166];
 }
@@ -3997,13 +3995,13 @@ vErrors.push(err166);
 }
 errors++;
 }
-if(data114 && typeof data114 == "object" && !Array.isArray(data114)){
-for(const key34 in data114){
-let data115 = data114[key34];
-if(data115 && typeof data115 == "object" && !Array.isArray(data115)){
-for(const key35 in data115){
-if(!((key35 === "effect") || (key35 === "clobbers"))){
-const err167 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/helpers/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35}};
+}
+}
+}
+if(data.helpers !== undefined){
+let data115 = data.helpers;
+if((!(data115 && typeof data115 == "object" && !Array.isArray(data115))) && (data115 !== null)){
+const err167 = {instancePath:instancePath+"/helpers",schemaPath:"#/properties/helpers/type",keyword:"type",params:{type: schema12.properties.helpers.type}};
 if(vErrors === null){
 vErrors = [err167];
 }
@@ -4012,11 +4010,13 @@ vErrors.push(err167);
 }
 errors++;
 }
-}
-if(data115.effect !== undefined){
-let data116 = data115.effect;
-if(((typeof data116 !== "string") && (!((typeof data116 == "number") && (isFinite(data116))))) && (typeof data116 !== "boolean")){
-const err168 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/effect",schemaPath:"#/properties/helpers/additionalProperties/properties/effect/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.effect.type}};
+if(data115 && typeof data115 == "object" && !Array.isArray(data115)){
+for(const key34 in data115){
+let data116 = data115[key34];
+if(data116 && typeof data116 == "object" && !Array.isArray(data116)){
+for(const key35 in data116){
+if(!((key35 === "effect") || (key35 === "clobbers"))){
+const err168 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/helpers/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key35}};
 if(vErrors === null){
 vErrors = [err168];
 }
@@ -4026,10 +4026,10 @@ vErrors.push(err168);
 errors++;
 }
 }
-if(data115.clobbers !== undefined){
-let data117 = data115.clobbers;
-if((!(Array.isArray(data117))) && (data117 !== null)){
-const err169 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/clobbers",schemaPath:"#/properties/helpers/additionalProperties/properties/clobbers/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.clobbers.type}};
+if(data116.effect !== undefined){
+let data117 = data116.effect;
+if(((typeof data117 !== "string") && (!((typeof data117 == "number") && (isFinite(data117))))) && (typeof data117 !== "boolean")){
+const err169 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/effect",schemaPath:"#/properties/helpers/additionalProperties/properties/effect/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.effect.type}};
 if(vErrors === null){
 vErrors = [err169];
 }
@@ -4038,12 +4038,11 @@ vErrors.push(err169);
 }
 errors++;
 }
-if(Array.isArray(data117)){
-const len13 = data117.length;
-for(let i13=0; i13<len13; i13++){
-let data118 = data117[i13];
-if(((typeof data118 !== "string") && (!((typeof data118 == "number") && (isFinite(data118))))) && (typeof data118 !== "boolean")){
-const err170 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/clobbers/" + i13,schemaPath:"#/properties/helpers/additionalProperties/properties/clobbers/items/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.clobbers.items.type}};
+}
+if(data116.clobbers !== undefined){
+let data118 = data116.clobbers;
+if((!(Array.isArray(data118))) && (data118 !== null)){
+const err170 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/clobbers",schemaPath:"#/properties/helpers/additionalProperties/properties/clobbers/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.clobbers.type}};
 if(vErrors === null){
 vErrors = [err170];
 }
@@ -4052,12 +4051,12 @@ vErrors.push(err170);
 }
 errors++;
 }
-}
-}
-}
-}
-else {
-const err171 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/helpers/additionalProperties/type",keyword:"type",params:{type: "object"}};
+if(Array.isArray(data118)){
+const len13 = data118.length;
+for(let i13=0; i13<len13; i13++){
+let data119 = data118[i13];
+if(((typeof data119 !== "string") && (!((typeof data119 == "number") && (isFinite(data119))))) && (typeof data119 !== "boolean")){
+const err171 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1")+"/clobbers/" + i13,schemaPath:"#/properties/helpers/additionalProperties/properties/clobbers/items/type",keyword:"type",params:{type: schema12.properties.helpers.additionalProperties.properties.clobbers.items.type}};
 if(vErrors === null){
 vErrors = [err171];
 }
@@ -4069,10 +4068,9 @@ errors++;
 }
 }
 }
-if(data.preserve !== undefined){
-let data119 = data.preserve;
-if((!(Array.isArray(data119))) && (data119 !== null)){
-const err172 = {instancePath:instancePath+"/preserve",schemaPath:"#/properties/preserve/type",keyword:"type",params:{type: schema12.properties.preserve.type}};
+}
+else {
+const err172 = {instancePath:instancePath+"/helpers/" + key34.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/helpers/additionalProperties/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err172];
 }
@@ -4081,12 +4079,13 @@ vErrors.push(err172);
 }
 errors++;
 }
-if(Array.isArray(data119)){
-const len14 = data119.length;
-for(let i14=0; i14<len14; i14++){
-let data120 = data119[i14];
-if(((typeof data120 !== "string") && (!((typeof data120 == "number") && (isFinite(data120))))) && (typeof data120 !== "boolean")){
-const err173 = {instancePath:instancePath+"/preserve/" + i14,schemaPath:"#/properties/preserve/items/type",keyword:"type",params:{type: schema12.properties.preserve.items.type}};
+}
+}
+}
+if(data.preserve !== undefined){
+let data120 = data.preserve;
+if((!(Array.isArray(data120))) && (data120 !== null)){
+const err173 = {instancePath:instancePath+"/preserve",schemaPath:"#/properties/preserve/type",keyword:"type",params:{type: schema12.properties.preserve.type}};
 if(vErrors === null){
 vErrors = [err173];
 }
@@ -4095,17 +4094,304 @@ vErrors.push(err173);
 }
 errors++;
 }
-}
-}
-}
-}
-else {
-const err174 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(Array.isArray(data120)){
+const len14 = data120.length;
+for(let i14=0; i14<len14; i14++){
+let data121 = data120[i14];
+if(((typeof data121 !== "string") && (!((typeof data121 == "number") && (isFinite(data121))))) && (typeof data121 !== "boolean")){
+const err174 = {instancePath:instancePath+"/preserve/" + i14,schemaPath:"#/properties/preserve/items/type",keyword:"type",params:{type: schema12.properties.preserve.items.type}};
 if(vErrors === null){
 vErrors = [err174];
 }
 else {
 vErrors.push(err174);
+}
+errors++;
+}
+}
+}
+}
+if(data.request !== undefined){
+let data122 = data.request;
+if(((typeof data122 !== "string") && (!((typeof data122 == "number") && (isFinite(data122))))) && (typeof data122 !== "boolean")){
+const err175 = {instancePath:instancePath+"/request",schemaPath:"#/properties/request/type",keyword:"type",params:{type: schema12.properties.request.type}};
+if(vErrors === null){
+vErrors = [err175];
+}
+else {
+vErrors.push(err175);
+}
+errors++;
+}
+}
+if(data.known !== undefined){
+let data123 = data.known;
+if(data123 && typeof data123 == "object" && !Array.isArray(data123)){
+if(data123.guest === undefined){
+const err176 = {instancePath:instancePath+"/known",schemaPath:"#/properties/known/required",keyword:"required",params:{missingProperty: "guest"}};
+if(vErrors === null){
+vErrors = [err176];
+}
+else {
+vErrors.push(err176);
+}
+errors++;
+}
+if(data123.findings === undefined){
+const err177 = {instancePath:instancePath+"/known",schemaPath:"#/properties/known/required",keyword:"required",params:{missingProperty: "findings"}};
+if(vErrors === null){
+vErrors = [err177];
+}
+else {
+vErrors.push(err177);
+}
+errors++;
+}
+if(data123.see === undefined){
+const err178 = {instancePath:instancePath+"/known",schemaPath:"#/properties/known/required",keyword:"required",params:{missingProperty: "see"}};
+if(vErrors === null){
+vErrors = [err178];
+}
+else {
+vErrors.push(err178);
+}
+errors++;
+}
+for(const key36 in data123){
+if(!((((key36 === "guest") || (key36 === "abstraction")) || (key36 === "findings")) || (key36 === "see"))){
+const err179 = {instancePath:instancePath+"/known",schemaPath:"#/properties/known/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key36}};
+if(vErrors === null){
+vErrors = [err179];
+}
+else {
+vErrors.push(err179);
+}
+errors++;
+}
+}
+if(data123.guest !== undefined){
+let data124 = data123.guest;
+const _errs323 = errors;
+let valid75 = true;
+const _errs324 = errors;
+if(!(data124 && typeof data124 == "object" && !Array.isArray(data124))){
+const err180 = {};
+if(vErrors === null){
+vErrors = [err180];
+}
+else {
+vErrors.push(err180);
+}
+errors++;
+}
+var _valid6 = _errs324 === errors;
+errors = _errs323;
+if(vErrors !== null){
+if(_errs323){
+vErrors.length = _errs323;
+}
+else {
+vErrors = null;
+}
+}
+let ifClause6;
+if(_valid6){
+const _errs326 = errors;
+if(data124 && typeof data124 == "object" && !Array.isArray(data124)){
+if(data124.base === undefined){
+const err181 = {instancePath:instancePath+"/known/guest",schemaPath:"#/properties/known/properties/guest/then/required",keyword:"required",params:{missingProperty: "base"}};
+if(vErrors === null){
+vErrors = [err181];
+}
+else {
+vErrors.push(err181);
+}
+errors++;
+}
+for(const key37 in data124){
+if(!((key37 === "base") || (key37 === "with"))){
+const err182 = {instancePath:instancePath+"/known/guest",schemaPath:"#/properties/known/properties/guest/then/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key37}};
+if(vErrors === null){
+vErrors = [err182];
+}
+else {
+vErrors.push(err182);
+}
+errors++;
+}
+}
+if(data124.base !== undefined){
+let data125 = data124.base;
+if(((typeof data125 !== "string") && (!((typeof data125 == "number") && (isFinite(data125))))) && (typeof data125 !== "boolean")){
+const err183 = {instancePath:instancePath+"/known/guest/base",schemaPath:"#/properties/known/properties/guest/then/properties/base/type",keyword:"type",params:{type: schema12.properties.known.properties.guest.then.properties.base.type}};
+if(vErrors === null){
+vErrors = [err183];
+}
+else {
+vErrors.push(err183);
+}
+errors++;
+}
+}
+if(data124.with !== undefined){
+let data126 = data124.with;
+if((!(data126 && typeof data126 == "object" && !Array.isArray(data126))) && (data126 !== null)){
+const err184 = {instancePath:instancePath+"/known/guest/with",schemaPath:"#/properties/known/properties/guest/then/properties/with/type",keyword:"type",params:{type: schema12.properties.known.properties.guest.then.properties.with.type}};
+if(vErrors === null){
+vErrors = [err184];
+}
+else {
+vErrors.push(err184);
+}
+errors++;
+}
+if(data126 && typeof data126 == "object" && !Array.isArray(data126)){
+for(const key38 in data126){
+let data127 = data126[key38];
+if(((!(((typeof data127 == "number") && (!(data127 % 1) && !isNaN(data127))) && (isFinite(data127)))) && (typeof data127 !== "boolean")) && (typeof data127 !== "string")){
+const err185 = {instancePath:instancePath+"/known/guest/with/" + key38.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/known/properties/guest/then/properties/with/additionalProperties/type",keyword:"type",params:{type: schema12.properties.known.properties.guest.then.properties.with.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err185];
+}
+else {
+vErrors.push(err185);
+}
+errors++;
+}
+}
+}
+}
+}
+else {
+const err186 = {instancePath:instancePath+"/known/guest",schemaPath:"#/properties/known/properties/guest/then/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err186];
+}
+else {
+vErrors.push(err186);
+}
+errors++;
+}
+var _valid6 = _errs326 === errors;
+valid75 = _valid6;
+ifClause6 = "then";
+}
+else {
+const _errs336 = errors;
+if(((typeof data124 !== "string") && (!((typeof data124 == "number") && (isFinite(data124))))) && (typeof data124 !== "boolean")){
+const err187 = {instancePath:instancePath+"/known/guest",schemaPath:"#/properties/known/properties/guest/else/type",keyword:"type",params:{type: schema12.properties.known.properties.guest.else.type}};
+if(vErrors === null){
+vErrors = [err187];
+}
+else {
+vErrors.push(err187);
+}
+errors++;
+}
+var _valid6 = _errs336 === errors;
+valid75 = _valid6;
+ifClause6 = "else";
+}
+if(!valid75){
+const err188 = {instancePath:instancePath+"/known/guest",schemaPath:"#/properties/known/properties/guest/if",keyword:"if",params:{failingKeyword: ifClause6}};
+if(vErrors === null){
+vErrors = [err188];
+}
+else {
+vErrors.push(err188);
+}
+errors++;
+}
+}
+if(data123.abstraction !== undefined){
+let data128 = data123.abstraction;
+if((!(data128 && typeof data128 == "object" && !Array.isArray(data128))) && (data128 !== null)){
+const err189 = {instancePath:instancePath+"/known/abstraction",schemaPath:"#/properties/known/properties/abstraction/type",keyword:"type",params:{type: schema12.properties.known.properties.abstraction.type}};
+if(vErrors === null){
+vErrors = [err189];
+}
+else {
+vErrors.push(err189);
+}
+errors++;
+}
+if(data128 && typeof data128 == "object" && !Array.isArray(data128)){
+for(const key39 in data128){
+let data129 = data128[key39];
+if(((typeof data129 !== "string") && (!((typeof data129 == "number") && (isFinite(data129))))) && (typeof data129 !== "boolean")){
+const err190 = {instancePath:instancePath+"/known/abstraction/" + key39.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/known/properties/abstraction/additionalProperties/type",keyword:"type",params:{type: schema12.properties.known.properties.abstraction.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err190];
+}
+else {
+vErrors.push(err190);
+}
+errors++;
+}
+}
+}
+}
+if(data123.findings !== undefined){
+let data130 = data123.findings;
+if((!(data130 && typeof data130 == "object" && !Array.isArray(data130))) && (data130 !== null)){
+const err191 = {instancePath:instancePath+"/known/findings",schemaPath:"#/properties/known/properties/findings/type",keyword:"type",params:{type: schema12.properties.known.properties.findings.type}};
+if(vErrors === null){
+vErrors = [err191];
+}
+else {
+vErrors.push(err191);
+}
+errors++;
+}
+if(data130 && typeof data130 == "object" && !Array.isArray(data130)){
+for(const key40 in data130){
+let data131 = data130[key40];
+if(((typeof data131 !== "string") && (!((typeof data131 == "number") && (isFinite(data131))))) && (typeof data131 !== "boolean")){
+const err192 = {instancePath:instancePath+"/known/findings/" + key40.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/known/properties/findings/additionalProperties/type",keyword:"type",params:{type: schema12.properties.known.properties.findings.additionalProperties.type}};
+if(vErrors === null){
+vErrors = [err192];
+}
+else {
+vErrors.push(err192);
+}
+errors++;
+}
+}
+}
+}
+if(data123.see !== undefined){
+let data132 = data123.see;
+if(((typeof data132 !== "string") && (!((typeof data132 == "number") && (isFinite(data132))))) && (typeof data132 !== "boolean")){
+const err193 = {instancePath:instancePath+"/known/see",schemaPath:"#/properties/known/properties/see/type",keyword:"type",params:{type: schema12.properties.known.properties.see.type}};
+if(vErrors === null){
+vErrors = [err193];
+}
+else {
+vErrors.push(err193);
+}
+errors++;
+}
+}
+}
+else {
+const err194 = {instancePath:instancePath+"/known",schemaPath:"#/properties/known/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err194];
+}
+else {
+vErrors.push(err194);
+}
+errors++;
+}
+}
+}
+else {
+const err195 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err195];
+}
+else {
+vErrors.push(err195);
 }
 errors++;
 }

@@ -50,17 +50,17 @@ function binary(name: string, pattern: RegExp): TokenType {
   return createToken({ name, pattern, categories: [Binary] });
 }
 
-export const Concat = binary("++", /\+\+/);
-export const Plus = binary("+", /\+/);
+const Concat = binary("++", /\+\+/);
+const Plus = binary("+", /\+/);
 export const Minus = binary("-", /-/);
-export const Times = binary("*", /\*/);
-export const OrOr = binary("||", /\|\|/);
-export const AndAnd = binary("&&", /&&/);
+const Times = binary("*", /\*/);
+const OrOr = binary("||", /\|\|/);
+const AndAnd = binary("&&", /&&/);
 export const Or = binary("|", /\|/);
-export const And = binary("&", /&/);
-export const Xor = binary("^", /\^/);
-export const Equal = binary("==", /==/);
-export const NotEqual = binary("!=", /!=/);
+const And = binary("&", /&/);
+const Xor = binary("^", /\^/);
+const Equal = binary("==", /==/);
+const NotEqual = binary("!=", /!=/);
 const signed = [
   ["<<", /<</],
   [">>u", />>u/],

@@ -23,7 +23,7 @@ export const unsuffixed: ReadonlyMap<string, readonly [unsigned: string, signed:
   ["<", "<=", ">", ">=", ">>", "/", "%"].map((o) => [o, [`${o}u`, `${o}s`] as const]),
 );
 
-export function precedence(operator: string): number {
+function precedence(operator: string): number {
   return precedences.get(operator) ?? 0;
 }
 
@@ -31,7 +31,7 @@ function member<T extends string>(list: readonly T[], operator: string): T | und
   return list.find((o) => o === operator);
 }
 
-export function isComparison(operator: string): operator is Comparison {
+function isComparison(operator: string): operator is Comparison {
   return member(comparisons, operator) !== undefined;
 }
 

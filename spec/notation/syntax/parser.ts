@@ -32,8 +32,8 @@ export type Parsed<N> =
   | { readonly ok: false; readonly problems: readonly SyntaxProblem[] };
 
 /** Expressions and blocks nest at most this deep, and at most this many operators stand in a row. */
-export const MAX_NESTING = 64;
-export const MAX_OPERATORS = 1000;
+const MAX_NESTING = 64;
+const MAX_OPERATORS = 1000;
 
 class TooDeep extends Error {
   readonly offset: number;

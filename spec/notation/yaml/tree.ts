@@ -6,6 +6,7 @@ import {
   type YAMLError,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   parseDocument,
@@ -46,8 +47,8 @@ export interface YamlSequence {
 export type Yaml = YamlScalar | YamlMapping | YamlSequence;
 
 /** A file may be this long (characters) and have this many nodes once its aliases are followed. */
-export const MAX_TEXT = 4_000_000;
-export const MAX_NODES = 200_000;
+const MAX_TEXT = 4_000_000;
+const MAX_NODES = 200_000;
 const MAX_DEPTH = 64;
 
 export function get(mapping: YamlMapping, key: string): Yaml | undefined {
@@ -125,6 +126,8 @@ function parseYaml(file: string, text: string, diagnostics: Diagnostics): Yaml |
 
 const INDEPENDENT: ReadonlySet<string> = new Set(["DUPLICATE_KEY", "BLOCK_AS_IMPLICIT_KEY", "TAG_RESOLVE_FAILED"]);
 
+const TAG = "YAML takes what begins with `!` for a tag, which has no meaning here; quote the string";
+
 function reportYaml(problem: YAMLError, lines: Lines, prepared: Prepared, diagnostics: Diagnostics): void {
   const place = lines.place(prepared.original(problem.pos[0]));
   const quote =
@@ -137,11 +140,16 @@ function reportYaml(problem: YAMLError, lines: Lines, prepared: Prepared, diagno
       diagnostics.report("E_YAML", place, `YAML reads a mapping where there can be none: ${quote}`);
       return;
     case "TAG_RESOLVE_FAILED":
-      diagnostics.report(
-        "E_YAML",
-        place,
-        "YAML takes what begins with `!` for a tag, which has no meaning here; quote the string",
-      );
+      diagnostics.report("E_YAML", place, TAG);
+      return;
+    case "TAB_AS_INDENT":
+      diagnostics.report("E_YAML", place, "YAML takes no tabs for indentation; write blanks");
+      return;
+    case "MULTIPLE_DOCS":
+      diagnostics.report("E_YAML", place, "a second document begins here; a file has one: take out what follows `---`");
+      return;
+    case "RESOURCE_EXHAUSTION":
+      diagnostics.report("E_NESTING", place, "the file is nested too deeply; take it apart");
       return;
     default: {
       const message = problem.message.split("\n")[0] ?? problem.message;
@@ -200,6 +208,8 @@ class Converter {
       if (target === undefined) return this.empty(at);
       return this.node(target, at, depth + 1);
     }
+    if (isNode(node) && node.tag !== undefined)
+      this.diagnostics.report("E_YAML", this.place(node.range?.[0] ?? fallback), TAG);
     if (isMap<ParsedNode, ParsedNode>(node)) {
       const start = node.range?.[0] ?? fallback;
       const entries: YamlEntry[] = [];

@@ -2,14 +2,14 @@
  * The derived assembler and disassembler beside GNU binutils: every instruction with random operands, in both directions.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, type TestContext, test } from "vitest";
 import { assemble, bytesToWord, disassemble, wordToBytes } from "../../../refinement/assembly/index.js";
 import type { Machine } from "../../../refinement/machine.js";
 import { randomFrom, randomWord, rv32, rv64, setOf } from "./machines.js";
+import { inFolder } from "../../in-folder.js";
 
 const run = promisify(execFile);
 
@@ -20,15 +20,6 @@ async function needBinutils(ctx: TestContext): Promise<void> {
       () => false,
     );
     if (!found) ctx.skip(`riscv64-linux-gnu-${tool} is not installed (Debian: binutils-riscv64-linux-gnu)`);
-  }
-}
-
-async function inFolder<T>(action: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "commute-binutils-"));
-  try {
-    return await action(folder);
-  } finally {
-    await rm(folder, { recursive: true });
   }
 }
 

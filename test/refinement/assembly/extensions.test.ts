@@ -3,8 +3,7 @@
  * operands in both directions, every 16-bit word, and which 32-bit words are instructions.
  */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
@@ -13,6 +12,7 @@ import type { Machine } from "../../../refinement/machine.js";
 import { loadMachine } from "../../../spec/notation/index.js";
 import { encodingEvidence } from "../../evidence.js";
 import { randomFrom, randomWord, setOf } from "./machines.js";
+import { inFolder } from "../../in-folder.js";
 
 const run = promisify(execFile);
 const TOOLS = ["as", "objdump", "objcopy"] as const;
@@ -46,16 +46,13 @@ async function gnu<T>(
   { xlen, march }: Pick<Given, "xlen" | "march">,
   use: (object: string, folder: string) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "commute-binutils-"));
-  try {
+  return inFolder(async (folder) => {
     const [source, object] = [path.join(folder, "text.s"), path.join(folder, "text.o")];
     await writeFile(source, `.option norelax\n${lines.join("\n")}\n`);
     const mabi = xlen === 32 ? "ilp32" : "lp64";
     await run("riscv64-linux-gnu-as", [`-march=${march}`, `-mabi=${mabi}`, "-o", object, source]);
     return await use(object, folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 /** What objdump makes of each word; it knows from the object's attributes which extensions there are. */

@@ -1,7 +1,6 @@
 /** The privileged instructions and Zicsr beside GNU binutils: our text becomes the same words there, and its text of them is ours. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, type TestContext, test } from "vitest";
@@ -10,6 +9,7 @@ import { fieldsOf } from "../../../refinement/assembly/encoding.js";
 import { loadMachine } from "../../../spec/notation/index.js";
 import { encodingEvidence } from "../../evidence.js";
 import { randomFrom, randomWord, setOf } from "./machines.js";
+import { inFolder } from "../../in-folder.js";
 
 const run = promisify(execFile);
 const NAMES = ["mret", "sret", "wfi", "sfence_vma", "csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci"];
@@ -26,8 +26,7 @@ async function gnu(
   lines: readonly string[],
   xlen: number,
 ): Promise<{ readonly code: Buffer; readonly text: string[] }> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "commute-binutils-"));
-  try {
+  return inFolder(async (folder) => {
     const [source, object, binary] = ["a.s", "a.o", "a.bin"].map((name) => path.join(folder, name));
     if (source === undefined || object === undefined || binary === undefined) throw new Error("three files");
     await writeFile(source, `.option norvc\n${lines.join("\n")}\n`);
@@ -37,9 +36,7 @@ async function gnu(
     const { stdout } = await run("riscv64-linux-gnu-objdump", ["-d", "-M", "no-aliases", object]);
     const text = stdout.split("\n").flatMap((line) => /^\s*[0-9a-f]+:\t[0-9a-f]{8}\s+(.*)$/.exec(line)?.[1] ?? []);
     return { code: await readFile(binary), text };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 /** Numbers in decimal, no spaces around commas. */

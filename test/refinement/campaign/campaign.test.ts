@@ -6,6 +6,7 @@ import { runCampaign } from "../../../refinement/campaign/campaign.js";
 import type { Crew } from "../../../refinement/campaign/crew.js";
 import type { CampaignEvent } from "../../../refinement/campaign/events.js";
 import { Executor } from "../../../refinement/campaign/executor.js";
+import { mayMatch } from "../../../refinement/campaign/block-names.js";
 import { type CampaignOptions, defaultOptions, matches } from "../../../refinement/campaign/options.js";
 import type { Report } from "../../../refinement/campaign/report.js";
 import { readCounterexample } from "../../../refinement/counterexample-file.js";
@@ -73,12 +74,13 @@ describe("a campaign", () => {
       "commute/commit/tick",
       "commute/commit/enabled",
       "progress/prepare",
+      "progress",
       "materialize/interrupt",
       "inverse",
     ]);
     expect(findings).toEqual([]);
-    expect(events[0]).toMatchObject({ kind: "planned", total: 9, done: 0 });
-    expect(events.filter((e) => e.kind === "settled")).toHaveLength(9);
+    expect(events[0]).toMatchObject({ kind: "planned", total: 10, done: 0 });
+    expect(events.filter((e) => e.kind === "settled")).toHaveLength(10);
   });
 
   it("is refuted by one wrong obligation, and keeps the counterexample", async () => {
@@ -199,6 +201,7 @@ describe("exploration and tests", () => {
       ["commute/prepare", "explored", 33],
       ["commute/commit", "explored", 33],
       ["progress/prepare", "explored", 33],
+      ["progress", "explored", 33],
       ["materialize/interrupt", "explored", 33],
     ]);
   });
@@ -334,10 +337,10 @@ describe("a task that is cut off", () => {
        export const emulatorIdentity = async () => "box";`,
     );
     const cacheDir = path.join(directory, "cut");
-    const { report } = await run([box()], { testers, budgetMs: 300, cacheDir });
+    const { report } = await run([box()], { testers, budgetMs: 1_500, cacheDir });
     expect(shown(report)).toEqual(["commute/a tested cases", "commute/* unknown budget"]);
     expect(report.verdict).toBe("inconclusive");
-    const again = await run([box()], { testers, budgetMs: 300, cacheDir });
+    const again = await run([box()], { testers, budgetMs: 1_500, cacheDir });
     expect(again.report.refinements[0]?.obligations.some((o) => o.cached)).toBe(false);
   });
 
@@ -352,7 +355,7 @@ describe("a task that is cut off", () => {
     );
     const executor = new Executor(async () => counter());
     const saveDir = path.join(directory, "cut-off");
-    const options = { testers, modes: ["test"] as const, budgetMs: 300, saveDir };
+    const options = { testers, modes: ["test"] as const, budgetMs: 1_500, saveDir };
     const crew = {
       size: 1,
       /** As a worker thread: its answer never comes once it is ended. */
@@ -396,7 +399,7 @@ describe("the cache of a campaign", () => {
         (_, v) => (/^\d+n$/.test(v) ? BigInt(v.slice(0, -1)) : v),
       ),
     );
-    expect(second.events[0]).toMatchObject({ kind: "planned", done: 9, total: 9 });
+    expect(second.events[0]).toMatchObject({ kind: "planned", done: 10, total: 10 });
     const other = await run([{ ...counter("commute"), host: { ...counter("commute").host, digest: "changed" } }], {
       cacheDir,
     });
@@ -442,5 +445,40 @@ describe("globs", () => {
     expect(matches("{a{b,c}", "{ac")).toBe(true);
     expect(matches("a,b}", "a,b}")).toBe(true);
     expect(matches("jal a0, {x,y}", "jal a0, y")).toBe(true);
+  });
+
+  it("leave out blocks that they cannot be about, and no others", () => {
+    const obligations = [
+      "commute/B",
+      "commute/B/exit+2b",
+      "commute/B/host+0/never",
+      "materialize/B/+7f",
+      "commute/B #2/point+1",
+    ];
+    const globs = [
+      "*",
+      "commute/*",
+      "*add*",
+      "*/exit+*",
+      "commute/add/*",
+      "commute/add",
+      "commute/add*",
+      "*sequence-67*",
+      "*-67/exit+2b",
+      "materialize/sequence-6*",
+      "{commute,materialize}/add, a/*",
+      "commute/{add,sequence-67}/{exit,host}*",
+      "*/never",
+      "a{b,c",
+      "*#2*",
+    ];
+    for (const block of ["add", "addi", "add, a", "sequence-67", "sequence-6", "ab"])
+      for (const glob of globs)
+        if (obligations.some((o) => matches(glob, o.replace("B", block))))
+          expect(mayMatch(glob, block), `${glob} ${block}`).toBe(true);
+    expect(["add", "addi", "sequence-6", "ab"].filter((b) => mayMatch("*sequence-67*", b))).toEqual([]);
+    expect(["addi", "add, a"].filter((b) => mayMatch("commute/add/*", b) || mayMatch("commute/{add,sub}", b))).toEqual(
+      [],
+    );
   });
 });

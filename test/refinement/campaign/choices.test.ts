@@ -20,6 +20,7 @@ import {
 } from "../../../refinement/terms/build.js";
 import { BOOL, bits, file } from "../../../refinement/terms/sort.js";
 import type { Term } from "../../../refinement/terms/term.js";
+import { freeVariables } from "../../../refinement/terms/variables.js";
 
 const choice = variable("0:t(v)", bits(8));
 const host = (width: number) => variable("host", bits(width));
@@ -71,6 +72,22 @@ describe("candidates for what the guest leaves open", () => {
     const value = variable("value", bits(8));
     const goals = [goal(select(store(f, at, choice), index), select(store(f, at, value), index))];
     expect(solved(goals)).toBe(true);
+  });
+
+  it("are one value for all elements that it goes to, and never depend on which is compared", () => {
+    const x = variable("x", file(4, 8));
+    const index = variable("x[]", bits(2));
+    const both = (one: Term, two: Term) => select(store(store(x, constant(2, 0n), one), constant(2, 3n), two), index);
+    expect(solved([goal(both(choice, choice), both(host(8), host(8)))])).toBe(true);
+    const part = {
+      hypotheses: [],
+      goals: [goal(both(choice, choice), both(host(8), other))],
+      choices: [{ variable: choice, witness: undefined }],
+    };
+    for (const chosen of candidates(part)) {
+      for (const value of chosen.values()) expect([...freeVariables(value)]).not.toContain(index);
+      expect(instantiate(part.goals, chosen).every((g) => g.host === g.guest)).toBe(false);
+    }
   });
 
   it("of one bit go through conditions", () => {

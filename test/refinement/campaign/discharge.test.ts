@@ -39,6 +39,7 @@ describe("a wrong one", () => {
     ["commute", "commute/commit/tick", "count"],
     ["trap", "commute/commit/tick", "trap"],
     ["trap-value", "commute/commit/tick", "trap.value"],
+    ["stuck", "progress", "enabled"],
     ["enabled", "commute/commit/enabled", "enabled"],
     ["progress", "progress/prepare", "rank"],
     ["materialize", "materialize/interrupt", "precise"],
@@ -77,6 +78,19 @@ describe("a wrong one", () => {
 
   it("without a rank is unsupported, not proved", async () => {
     expect((await verdicts(counter("no-rank")))["progress/prepare"]?.verdict).toBe("unsupported");
+  });
+});
+
+it("a step that could be any of several of the guest's is not taken for one of them", async () => {
+  const a = state("a", word(4));
+  const go = (by: bigint) => ({ assigns: { a: add(a, constant(4, by)) } });
+  const guest = machine("either", { state: { a: word(4) }, transitions: { up: go(1n), down: go(15n) } });
+  const host = machine("one", { state: { a: word(4) }, transitions: { go: go(1n) } });
+  const found = await verdicts(refinement("several", { guest, host, abstraction: { a }, steps: { go: [step(ANY)] } }));
+  expect(found["commute/go/down"]).toMatchObject({
+    verdict: "unknown",
+    by: "steps",
+    reason: expect.stringMatching(/`up`, `down`.*in `steps`/),
   });
 });
 

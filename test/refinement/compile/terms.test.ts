@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CompiledTerms } from "../../../refinement/compile/evaluator.js";
+import { CompiledTerms } from "./compiled-terms.js";
 import * as t from "../../../refinement/terms/build.js";
 import { environmentOf, Evaluator } from "../../../refinement/terms/evaluate.js";
 import { bits } from "../../../refinement/terms/sort.js";

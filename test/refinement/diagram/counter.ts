@@ -57,6 +57,7 @@ export type Break =
   | "trap-value"
   | "enabled"
   | "progress"
+  | "stuck"
   | "materialize"
   | "inverse"
   | "vacuous"
@@ -85,7 +86,7 @@ export function counter(broken: Break = "none"): MachineRefinement {
         },
       },
       commit: {
-        guard: and(ready, is("enabled") ? TRUE : not(stopped)),
+        guard: and(ready, is("enabled") ? TRUE : not(stopped), is("stuck") ? not(eq(low, n(2, 2))) : TRUE),
         assigns: {
           low: ite(eq(whole, n(4, is("trap") ? 14 : 15)), low, next),
           high: ite(eq(whole, n(4, is("trap") ? 14 : 15)), high, extract(committed, 3, 2)),

@@ -65,6 +65,7 @@ describe("obligations", () => {
       "commute/commit/tick",
       "commute/commit/enabled",
       "progress/prepare",
+      "progress",
       "materialize/interrupt",
       "inverse",
     ]);
@@ -82,6 +83,7 @@ describe("obligations", () => {
     ["trap-value", "commute/commit/tick", "trap.value"],
     ["enabled", "commute/commit/enabled", "enabled"],
     ["progress", "progress/prepare", "rank"],
+    ["stuck", "progress", "enabled"],
     ["materialize", "materialize/interrupt", "precise"],
     ["inverse", "inverse", "count"],
   ];
@@ -182,6 +184,7 @@ describe("steps", () => {
       "commute/go/enabled",
       "commute/go",
       "progress/go",
+      "progress",
     ]);
     expect(open(named(cases, "commute/go/stutter"))).toEqual(["c"]);
     expect(open(named(cases, "commute/go/one"))).toEqual([]);

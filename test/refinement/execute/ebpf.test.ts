@@ -101,9 +101,15 @@ describe("what cannot be run", () => {
   test.each([
     ["nothing", new Uint8Array(), "not an ELF file"],
     ["a truncated file", objectFile(exit, [main]).subarray(0, 200), "truncated"],
-    ["32 bits", objectFile(exit, [main], { cls: 1 }), "class 1 is not 2"],
+    ["32 bits", objectFile(exit, [main], { cls: 1 }), "32 bits; eBPF objects are of the 64-bit class"],
     ["big-endian", objectFile(exit, [main], { order: 2 }), "big-endian; compile with clang -target bpfel"],
     ["another machine", objectFile(exit, [main], { machine: 62 }), "for x86-64, not eBPF"],
+    [
+      "a 32-bit one of another machine",
+      objectFile(exit, [main], { machine: 3, cls: 1 }),
+      "for x86 (32 bits), not eBPF",
+    ],
+    ["another machine's order", objectFile(exit, [main], { machine: 22, order: 2 }), "for IBM Z, not eBPF"],
     ["an executable", objectFile(exit, [main], { type: 2 }), "file type 2; eBPF programs are object files"],
     ["no code", objectFile([{ name: ".data", data: new Uint8Array(8), flags: 3 }], []), "no section has instructions"],
     ["half an instruction", objectFile([{ ...program("exit"), data: new Uint8Array(12) }], [main]), "no whole number"],

@@ -50,6 +50,7 @@ describe.each([32, 64] as const)("a %i-bit ELF file", (bits) => {
     ["a segment cut short", elfFile({ ...parts(bits), symbols: new Map() }).slice(0, -1), /truncated: segment 1/],
     ["an unknown class", patched(4, 3), /class 3/],
     ["big-endian bytes", patched(5, 2), /big-endian/],
+    ["an unknown byte order", patched(5, 3), /byte order 3/],
     ["an object file", elfFile({ ...parts(bits), type: 1 }), /object file/],
     ["a position-independent file", elfFile({ ...parts(bits), type: 3 }), /-no-pie/],
     ["a core dump", elfFile({ ...parts(bits), type: 4 }), /file type 4/],

@@ -72,6 +72,7 @@ describe("exploration", () => {
       "invariant/commit",
       "invariant/prepare",
       "materialize/interrupt",
+      "progress",
       "progress/prepare",
     ]);
   });
@@ -81,6 +82,7 @@ describe("exploration", () => {
     ["commute", "commute/commit/tick", 8],
     ["trap", "commute/commit/tick", 30],
     ["progress", "progress/prepare", 1],
+    ["stuck", "progress", 5],
     ["materialize", "materialize/interrupt", 0],
     ["enabled", "commute/commit/enabled", 34],
   ];

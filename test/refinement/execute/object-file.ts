@@ -19,7 +19,7 @@ export interface ObjectSymbol {
 
 const NULL_SECTION = { name: "", type: 0, flags: 0, data: new Uint8Array(), link: 0, info: 0, entrySize: 0 };
 
-/** The file's bytes; `machine`, `cls`, `type` and `order` go into the header as they are. */
+/** The file's bytes; `machine`, `cls`, `type` and `order` go into the header; of what follows another order, only the machine does. */
 export function objectFile(
   sections: readonly ObjectSection[],
   symbols: readonly ObjectSymbol[],
@@ -68,7 +68,7 @@ export function objectFile(
   const out = new DataView(file.buffer);
   file.set([0x7f, 0x45, 0x4c, 0x46, cls, order, 1]);
   out.setUint16(16, type, true);
-  out.setUint16(18, machine, true);
+  out.setUint16(18, machine, order === 1);
   out.setBigUint64(40, BigInt(end), true);
   out.setUint16(58, 64, true);
   out.setUint16(60, all.length, true);

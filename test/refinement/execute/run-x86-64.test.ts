@@ -126,7 +126,8 @@ test("bytes run without a file", async () => {
 });
 
 test.each([
-  [{ machine: 243 }, "a program for RISC-V; x86-64 is x86-64"],
+  [{ machine: 243, type: 3 }, "a program for RISC-V; x86-64 is x86-64"],
+  [{ type: 3 }, "position-independent; link with -static -no-pie"],
   [{ class: 32 }, "a 32-bit program; x86-64 has 64-bit addresses"],
   [{ entry: 0x60_0000n }, "is in no executable segment"],
 ] as const)("a file with %o is refused", async (wrong, message) => {

@@ -184,6 +184,7 @@ describe.each(["rv32im", "rv64im"] as const)("a program on %s", (name) => {
 
   it.each([
     ["for another architecture", { machine: 62 }, /a program for x86-64/],
+    ["for another architecture, however linked", { machine: 62, type: 3 }, /a program for x86-64/],
     [
       "of the other width",
       { class: name === "rv64im" ? 32 : 64 } as const,

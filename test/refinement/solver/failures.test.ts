@@ -12,6 +12,7 @@ import { compiledModule } from "../../../refinement/module-url.js";
 import { findOnPath, openSolver } from "../../../refinement/solver/solver.js";
 import * as b from "../../../refinement/terms/build.js";
 import { bits } from "../../../refinement/terms/sort.js";
+import { withPath } from "../../with-path.js";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "commute-solver-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -120,14 +121,10 @@ describe.each(["z3", "cvc5"] as const)("a native solver called as %s that", (cho
   test("is not there is a failure or a user's mistake", async () => {
     const solver = await openSolver(choice, { executable: path.join(folder, "absent") });
     expect((await failure(solver.solve(question, { timeoutMs: 1000 }))).message).toMatch(/absent|not found/);
-    const before = process.env.PATH;
-    process.env.PATH = folder;
-    try {
+    await withPath(folder, async () => {
       await expect(openSolver(choice)).rejects.toThrow(UserError);
       await expect(openSolver(choice)).rejects.toThrow(/not on PATH.*z3-wasm/);
-    } finally {
-      process.env.PATH = before;
-    }
+    });
   });
 
   test.runIf(findOnPath(choice) !== undefined)("is real keeps to its limits", async () => {

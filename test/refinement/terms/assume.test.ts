@@ -194,6 +194,20 @@ describe("cases", () => {
     expect(proved([b.or(b.eq(y, k(8, 1)), b.eq(y, k(8, 5)))], b.ult(y, k(8, 5)))).toBe(false);
   });
 
+  test("hypotheses that contradict each other, whatever they choose between", () => {
+    const [n, d, bound] = [v("n", 8), v("d", 8), v("bound", 8)];
+    const byZero = b.eq(d, k(8, 0));
+    const overflows = b.and(b.eq(n, k(8, 0x80)), b.eq(d, k(8, 0xff)));
+    // What RISC-V says of a remainder, and how x86-64 is kept from trapping.
+    const guest = b.ite(byZero, n, b.srem(n, d));
+    const host = b.ite(byZero, n, b.srem(b.ite(overflows, k(8, 0), n), b.ite(byZero, k(8, 1), d)));
+    expect(proved([b.ult(host, bound), b.not(b.ult(guest, bound))], b.FALSE)).toBe(true);
+    expect(proved([b.ult(host, bound), b.not(b.ult(guest, bound)), p("beside")], b.FALSE)).toBe(true);
+    expect(proved([b.ult(host, bound), b.ult(guest, bound)], b.FALSE)).toBe(false);
+    const wrong = b.ite(byZero, d, b.srem(n, d));
+    expect(proved([b.ult(wrong, bound), b.not(b.ult(guest, bound))], b.FALSE)).toBe(false);
+  });
+
   test("a budget that runs out gives the goal back whole", () => {
     const { host, guest } = network([0, 1, 2]);
     const goal = b.eq(host, guest);

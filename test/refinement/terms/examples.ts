@@ -326,6 +326,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     test("slt", min(w), A(w)),
   ],
   "slt.sign": from(2, (w) => [test("slt", A(w), k(w, 0)), test("slt", ones(w), A(w))]),
+  "slt.positive": from(2, (w) => [test("slt", k(w, 0), A(w)), test("slt", A(w), k(w, 1))]),
   "slt.bit": () => [test("slt", A(1), B(1))],
   "slt.narrow": from(2, (w) => [
     test("slt", b.sext(A(w), w + 2), b.sext(B(w), w + 2)),
@@ -393,6 +394,16 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     infix("bvand", A(w), k(w, -2n)),
     infix("bvand", A(w), B(w), k(w, 2)),
   ]),
+  "bvor.rotation": (w) => {
+    const few = Math.log2(w);
+    if (!Number.isInteger(few) || few === 0) return [];
+    const n = b.zext(v("n", few), w);
+    const rest = w < 8 ? b.sub(k(w, w), n) : b.zext(b.sub(k(8, w), b.zext(v("n", few), 8)), w);
+    return [
+      infix("bvor", ...sorted(b.shl(A(w), n), b.lshr(A(w), rest))),
+      infix("bvor", ...sorted(b.lshr(A(w), n), b.shl(A(w), rest), B(w))),
+    ];
+  },
   "bvor.mask": from(2, (w) => [
     infix("bvor", A(w), k(w, 1)),
     infix("bvor", A(w), k(w, -2n)),
@@ -440,11 +451,16 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "mul.power": from(2, (w) => [infix("mul", k(w, 2), A(w), B(w))]),
   "mul.choice": from(2, (w) => [infix("mul", k(w, 3), pick(w))]),
   "udiv.fold": (w) => [infix("udiv", k(w, 5), k(w, 3)), infix("udiv", k(w, 1), k(w, 0))],
+  "udiv.zero": (w) => [infix("udiv", k(w, 0), A(w))],
+  "urem.zero": (w) => [infix("urem", k(w, 0), A(w))],
+  "sdiv.zero": (w) => [infix("sdiv", k(w, 0), A(w))],
+  "srem.zero": (w) => [infix("srem", k(w, 0), A(w))],
   "udiv.power": (w) => [infix("udiv", A(w), k(w, 1)), infix("udiv", A(w), k(w, 0)), infix("udiv", A(w), k(w, 2))],
   "udiv.narrow": from(2, (w) => [
     infix("udiv", b.zext(A(w), w + 2), k(w + 2, 3)),
     infix("udiv", b.zext(A(w), w + 2), b.zext(B(w), w + 2)),
     infix("udiv", b.zext(A(1), w + 2), b.zext(B(w), w + 2)),
+    infix("udiv", b.concat(k(3, 1), A(w)), b.zext(B(w), w + 3)),
   ]),
   "urem.fold": (w) => [infix("urem", k(w, 5), k(w, 3)), infix("urem", k(w, 1), k(w, 0))],
   "urem.power": (w) => [infix("urem", A(w), k(w, 1)), infix("urem", A(w), k(w, 0)), infix("urem", A(w), k(w, 2))],
@@ -477,11 +493,12 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   "lshr.narrow": (w) => [
     infix("lshr", b.zext(A(w), w + 3), b.zext(B(w), w + 3)),
     infix("lshr", b.zext(A(w), w + 3), b.zext(B(1), w + 3)),
+    infix("lshr", k(w + 3, 3), b.zext(B(w), w + 3)),
   ],
   "ashr.fold": (w) => [infix("ashr", min(w), k(w, 1)), infix("ashr", ones(w), ones(w))],
   "ashr.constant": (w) => [infix("ashr", A(w), k(w, 0)), infix("ashr", A(w), k(w, 1)), infix("ashr", A(w), ones(w))],
   "ashr.zero": (w) => [infix("ashr", k(w, 0), A(w)), infix("ashr", ones(w), A(w))],
-  "ashr.positive": (w) => [infix("ashr", b.zext(A(w), w + 2), B(w + 2))],
+  "ashr.positive": (w) => [infix("ashr", b.zext(A(w), w + 2), B(w + 2)), infix("ashr", k(w + 2, 1), B(w + 2))],
   "ashr.narrow": (w) => [
     infix("ashr", b.sext(A(w), w + 3), b.zext(B(w), w + 3)),
     infix("ashr", b.sext(A(w), w + 3), b.zext(B(1), w + 3)),
@@ -514,6 +531,14 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     join(b.bvxor(hiA(w), hiB(w)), b.bvxor(loA(w), loB(w))),
     join(b.bvnot(hiA(w)), b.bvnot(loA(w))),
   ],
+  "concat.extended": (w) => [
+    join(b.sext(b.extract(A(w + 3), w + 2, w), w + 2), b.extract(A(w + 3), w - 1, 0)),
+    join(b.sext(b.ite(p, A(w + 1), B(w + 1)), w + 2), b.ite(p, C(w), A(w))),
+  ],
+  "concat.flipped": (w) => [
+    join(hiA(w + 1), b.bvnot(loA(w + 1))),
+    join(b.bvxor(b.extract(A(w + 2), w + 1, 2), k(w, 1)), b.bvxor(b.extract(A(w + 2), 1, 0), k(2, 1))),
+  ],
   "concat.zeros": (w) => [join(k(w, 0), A(w)), join(k(2, 0), A(w), B(w))],
   "extract.fold": (w) => [slice(k(w + 1, 2), w, 1)],
   "extract.extract": (w) => [slice(b.extract(A(w + 3), w + 1, 1), w, 1)],
@@ -539,6 +564,11 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     slice(b.add(A(w + 2), B(w + 2)), w - 1, 0),
     slice(b.add(A(w + 2), B(w + 2)), w, 1),
     slice(b.mul(A(w + 2), B(w + 2)), w, 0),
+  ],
+  "extract.signed-product": (w) => [
+    slice(b.mul(b.zext(A(w), 2 * w), b.sext(B(w), 2 * w)), 2 * w - 1, w),
+    slice(b.mul(b.sext(A(w), 2 * w), b.sext(B(w), 2 * w)), 2 * w - 1, w),
+    slice(b.mul(A(w + 3), b.sext(B(w), w + 3)), w + 2, w + 1),
   ],
   "extract.shl": from(2, (w) => [
     slice(b.shl(A(w + 2), b.zext(B(1), w + 2)), w - 1, 0),

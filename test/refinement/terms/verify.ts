@@ -12,8 +12,8 @@ import { askZ3 } from "./smt.js";
 
 export const SMALL = [1, 2, 3, 4];
 export const LARGE = [32, 64];
-/** Widths that a solver can divide at, for the rules about quotients of two unknowns; their laws do not depend on the width. */
-export const DIVISIBLE = [6, 8, 9];
+/** Widths that a solver can divide at, for the rules about quotients and products of unknowns; their laws do not depend on the width. */
+export const DIVISIBLE = [6, 7, 8];
 
 export interface Case {
   readonly rule: Rule;

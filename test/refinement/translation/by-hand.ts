@@ -33,6 +33,8 @@ export interface ByHand {
   readonly points?: readonly (readonly [string, number])[];
   readonly faults?: readonly (readonly [string, number])[];
   readonly calls?: readonly HelperCall[];
+  /** Whether the refinement says when an interrupt is requested: it does unless this is false. */
+  readonly requests?: false;
 }
 
 const loaded = new Map<string, Promise<TranslatorRefinement>>();
@@ -50,6 +52,7 @@ async function make(machine: string): Promise<TranslatorRefinement> {
   const reserved = ne(load(term(host, "mem"), add(term(host, "rdi"), constant(64, 272n)), 1), constant(8, 0n));
   return {
     form: "translator",
+    known: undefined,
     name: "by-hand",
     title: "written by hand",
     kind: "dynamic-binary-translator",
@@ -75,11 +78,12 @@ async function make(machine: string): Promise<TranslatorRefinement> {
     regions: [
       { kind: "based", name: "context", base: "rdi", below: 0n, size: 512n },
       { kind: "based", name: "stack", base: "rsp", below: 4096n, size: 0n },
-      { kind: "guest", name: "guest", at: 0n, writeOnly: true },
+      { kind: "guest", name: "guest", at: 0n, register: undefined, writeOnly: true },
     ],
     limit: 1n << 47n,
     helpers: new Map(),
     preserve: ["rbx", "rbp", "rsp", "rdi", "r12", "r13", "r14", "r15", "DF"],
+    request: ne(load(term(host, "mem"), add(term(host, "rdi"), constant(64, 504n)), 4), constant(32, 0n)),
   };
 }
 
@@ -139,8 +143,13 @@ export function translated(
   };
 }
 
+async function refinementOf({ machine, requests }: ByHand): Promise<TranslatorRefinement> {
+  const r = await refinement(machine);
+  return requests === false ? { ...r, request: undefined } : r;
+}
+
 export async function settle(of: ByHand): Promise<readonly Settled[]> {
-  const r = await refinement(of.machine);
+  const r = await refinementOf(of);
   const { code, translation } = translated(of, r.guest);
   const solvers = new Solvers("auto", undefined);
   try {
@@ -164,7 +173,7 @@ export async function settle(of: ByHand): Promise<readonly Settled[]> {
  * the prover must agree.
  */
 export async function violations(of: ByHand, runs: number): Promise<readonly Violation[]> {
-  const r = await refinement(of.machine);
+  const r = await refinementOf(of);
   const { code, translation } = translated(of, r.guest);
   const block = new ConcreteBlock(r, "block", { pc: GUEST, code }, translation, decodeX86);
   const generator = new Generator(7);

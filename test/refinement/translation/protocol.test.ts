@@ -5,14 +5,27 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { openCommand } from "../../../refinement/translation/command.js";
 import { readAnswer } from "../../../refinement/translation/protocol.js";
-import type { TranslationAnswer } from "../../../refinement/translation.js";
+import type { Exit, TranslationAnswer } from "../../../refinement/translation.js";
 
 const RIGHT = {
   id: 1,
   host: { address: "0x1000", code: "c3" },
   entry: "0x1000",
-  exits: [{ host: "0x1000", guest: "0x4" }],
+  exits: [
+    { host: "0x1000", guest: "0x4" },
+    { host: "0x1001", trap: "over", value: { region: "context", offset: "0xfffffffffffffff8", bytes: 4 } },
+    { host: "0x1002", trap: "over", value: { register: "rsi" } },
+    { host: "0x1003", trap: "over", value: "0x6" },
+  ],
 };
+
+function valued(value: unknown): unknown {
+  return { ...RIGHT, exits: [{ host: "0x1000", trap: "over", value }] };
+}
+
+function trapping(host: bigint): Exit {
+  return { host, guest: undefined, interrupt: false, trap: "over" };
+}
 
 describe("an answer", () => {
   test("is read", () => {
@@ -23,7 +36,12 @@ describe("an answer", () => {
         entry: 0x1000n,
         points: [],
         faults: [],
-        exits: [{ host: 0x1000n, guest: 4n, interrupt: false, trap: undefined }],
+        exits: [
+          { host: 0x1000n, guest: 4n, interrupt: false, trap: undefined },
+          { ...trapping(0x1001n), value: { kind: "memory", region: "context", offset: -8n, bytes: 4 } },
+          { ...trapping(0x1002n), value: { kind: "register", register: "rsi" } },
+          { ...trapping(0x1003n), value: { kind: "constant", value: 6n } },
+        ],
         calls: [],
       },
     });
@@ -50,6 +68,12 @@ describe("an answer", () => {
     ],
     ["without exits", { ...RIGHT, exits: undefined }, /`exits` must be a list, not nothing/],
     ["with an exit that is none", { ...RIGHT, exits: [5] }, /`exits\[0\]` must be an object, not 5/],
+    [
+      "with a trap's value of 3 bytes",
+      valued({ region: "context", offset: "0x0", bytes: 3 }),
+      /must be 1, 2, 4 or 8, not 3/,
+    ],
+    ["with a trap's value nowhere", valued({ offset: "0x0", bytes: 8 }), /`exits\[0\].value.region` must be a string/],
     ["with a fault without an address", { ...RIGHT, faults: [{ host: "0x1000" }] }, /`faults\[0\].guest` must be/],
     [
       "with a cut that is neither",

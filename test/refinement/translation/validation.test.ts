@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { TrapValue } from "../../../refinement/translation.js";
 import { type ByHand, verdicts, violations } from "./by-hand.js";
 
 /** Every obligation of a right translation is proved; of a wrong one, this is what is found. */
@@ -32,6 +33,28 @@ const CONDITIONAL = {
     ["misaligned", 0, { trap: "store_address_misaligned" }],
   ],
 } as const;
+
+/** A jump to a target that may be misaligned, and then is the value of the trap. */
+const JUMP = {
+  guest: "jalr zero, 0(a1)",
+  host: `mov rax, [rdi+88]
+         mov rcx, rax
+         and rax, -2
+         test al, 2
+         jne odd
+         mov [rdi+256], rax
+   exit: ret
+    odd: mov [rdi+288], rax
+   trap: ret`,
+} as const;
+
+/** Where the jump leaves, with the value there. */
+function jumping(value: TrapValue): NonNullable<ByHand["exits"]> {
+  return [
+    ["exit", undefined],
+    ["trap", 0, { trap: "instruction_address_misaligned", value }],
+  ];
+}
 
 /** One by one, a0 counted down to 0: the block jumps back to its own beginning. */
 const LOOP = {
@@ -236,6 +259,32 @@ const examples: Readonly<Record<string, Example>> = {
       ["interrupted", 0, { interrupt: true }],
     ],
   },
+  "an exit for interrupts where none is requested": {
+    guest: "addi a0, a0, 1",
+    host: `cmp dword [rdi+504], 0
+           je interrupted
+           add qword [rdi+80], 1
+     exit: ret
+    interrupted: ret`,
+    exits: [
+      ["exit", 4],
+      ["interrupted", 0, { interrupt: true }],
+    ],
+    wrong: { "commute/block/exit+f": "refuted request" },
+  },
+  "a point at an exit, where it does not hold": {
+    guest: "addi a0, a0, 1",
+    host: "add qword [rdi+80], 1; exit: ret",
+    points: [["exit", 0]],
+    wrong: { "commute/block/point+5": "refuted x[10]" },
+  },
+  "nothing but an exit for interrupts": {
+    guest: "addi a0, a0, 1",
+    host: "interrupted: ret",
+    exits: [["interrupted", 0, { interrupt: true }]],
+    requests: false,
+    wrong: { "commute/block/exit+0": "vacuous" },
+  },
   "an exit for interrupts, after something is done": {
     guest: "addi a0, a0, 1",
     host: `add qword [rdi+80], 1
@@ -402,6 +451,32 @@ const examples: Readonly<Record<string, Example>> = {
       "commute/block/host+5":
         "unsupported host code: it calls `helper_trace`, of which the refinement's `helpers` say nothing",
     },
+  },
+  "a trap's value in a register": { ...JUMP, exits: jumping({ kind: "register", register: "rax" }) },
+  "a trap's value in another register": {
+    ...JUMP,
+    exits: jumping({ kind: "register", register: "rcx" }),
+    wrong: { "commute/block/exit+1e": "refuted trap.value" },
+  },
+  "a trap's value in memory": {
+    ...JUMP,
+    exits: jumping({ kind: "memory", region: "context", offset: 288n, bytes: 8 }),
+  },
+  "a trap's value in memory, half of it": {
+    ...JUMP,
+    exits: jumping({ kind: "memory", region: "context", offset: 288n, bytes: 4 }),
+    wrong: { "commute/block/exit+1e": "refuted trap.value" },
+  },
+  "a trap's value that is known": {
+    guest: "jal zero, 0x10006",
+    host: "exit: ret",
+    exits: [["exit", 0, { trap: "instruction_address_misaligned", value: { kind: "constant", value: 0x10006n } }]],
+  },
+  "a trap's value that is not the one known": {
+    guest: "jal zero, 0x10006",
+    host: "exit: ret",
+    exits: [["exit", 0, { trap: "instruction_address_misaligned", value: { kind: "constant", value: 0x10000n } }]],
+    wrong: { "commute/block/exit+0": "refuted trap.value" },
   },
   "a loop": {
     ...LOOP,

@@ -22,8 +22,8 @@ transitions:
 `;
 
 test("the machines and the refinements shown", async () => {
-  expect(shown).toHaveLength(6);
-  const [counter = "", little = "", buffered = "", jit = "", , helpers = ""] = shown;
+  expect(shown).toHaveLength(7);
+  const [counter = "", little = "", buffered = "", jit = "", , helpers = "", known = ""] = shown;
   expect((await machineOf(counter)).transitions.map((t) => t.name)).toEqual(["count", "reset"]);
   expect((await machineOf(little)).transitions.map((t) => t.name)).toEqual([
     "add",
@@ -44,6 +44,14 @@ uninterpreted: { "service(number: bits(64), argument: bits(64))": bits(64) }
 `;
   const called = await refinementOf({ ...machines, "refinement.yaml": calling, "services.yaml": services });
   expect(called.form === "translator" && [...called.helpers.keys()]).toEqual(["helper_divu", "helper_service"]);
+  const departs = `machine: as-qemu
+extends: rv64im
+parameters: { CTZW: false }
+state: { loaded: bits(64) }
+`;
+  const files = { ...machines, "refinement.yaml": `${jit}${known.replaceAll("rbp", "rdi")}`, "as-qemu.yaml": departs };
+  const told = await refinementOf(files);
+  expect(told.form === "translator" && [...(told.known?.findings ?? [])]).toEqual([["ctzw", "CTZW"]]);
 });
 
 test("every key and built-in function is described", () => {

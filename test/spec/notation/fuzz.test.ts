@@ -202,6 +202,8 @@ describe("input meant to do harm", { timeout: 60_000 }, () => {
       "E_SIZE",
     ],
     ["YAML lists in lists", `machine: ${"[".repeat(20_000)}`, ""],
+    ["YAML lists in lists that close", `machine: ${"[".repeat(5000)}${"]".repeat(5000)}`, "E_NESTING"],
+    ["a tag that YAML knows", "machine: m\nstate: !!binary x\n", "E_YAML"],
     ["tags", "machine: !!js/function 'function () { throw 1 }'\n", "E_YAML"],
     [
       "the prototype",

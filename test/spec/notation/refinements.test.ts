@@ -217,6 +217,8 @@ describe("a refinement", () => {
     expect(r.assumptions.map((x) => [x.text, value(x.condition, { n: 1n })])).toEqual([
       ["nothing else writes", undefined],
       ["the mode is even", 0n],
+      ["what is explored begins in states of `explore` (`small`), and nowhere else", undefined],
+      ["the environment lets the host get on: `irq` can stutter, and no rank has to fall there", undefined],
     ]);
     expect(r.mapping).toEqual([{ guest: "n", host: "n and the buffer" }]);
     expect([r.name, r.title, r.kind, r.guest.name, r.host.name, r.fault]).toEqual([
@@ -227,6 +229,40 @@ describe("a refinement", () => {
       "buffer",
       undefined,
     ]);
+  });
+
+  test.each([
+    ["at(a: bits(4), b: bits(8)): 1", undefined],
+    ["at(a: bits(4), b: bits(8)):", undefined],
+    ["at(a: bits(4), b: bits(8)): 2", /E_ABSTRACTION: .* has not the same traps/],
+    ["at(a: bits(8), b: bits(4)): 1", /E_ABSTRACTION: .* has not the same traps/],
+  ])("a host's trap %s stands for the guest's only if it is the same", async (trap, mistake) => {
+    const machine = (name: string, of: string) =>
+      `machine: ${name}\nstate: { n: bits(4) }\ntraps:\n  ${of}\ntransitions:\n  go: { effect: n = n }\n`;
+    const loading = refinementOf({
+      "g.yaml": machine("g", "at(a: bits(4), b: bits(8)): 1"),
+      "h.yaml": machine("h", trap),
+      "refinement.yaml": "refinement: r\nguest: g\nhost: h\nabstraction: { n: n }\nsteps: { go: go }\n",
+    });
+    if (mistake === undefined) await loading;
+    else await expect(loading).rejects.toThrow(mistake);
+  });
+
+  test("an uninterpreted function that both sides name is an assumption", async () => {
+    const machine = (name: string) =>
+      `machine: ${name}\nstate: { n: bits(4) }\nuninterpreted:\n  f(a: bits(4)): bits(4)\ntransitions:\n  go: { effect: n = f(n) }\n`;
+    const { assumptions } = await refinementOf({
+      "g.yaml": machine("g"),
+      "h.yaml": machine("h"),
+      "refinement.yaml": "refinement: r\nguest: g\nhost: h\nabstraction: { n: n }\nsteps: { go: go }\n",
+    });
+    expect(assumptions.map((a) => a.text)).toEqual(["`f` of guest and host is the same function, whichever that is"]);
+  });
+
+  test("what of the guest no step stands for is an assumption", async () => {
+    const without = REFINEMENT.replace(/put: .*/, "put: stutter").replace("count(1) then flip", "flip");
+    const { assumptions } = await refinementOf({ ...FILES, "refinement.yaml": without });
+    expect(assumptions.at(-1)?.text).toBe("the guest need never take `count`: no step of the host stands for it");
   });
 
   test("a fault changes the host, its digest, and nothing else", async () => {

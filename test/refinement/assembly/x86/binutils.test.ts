@@ -1,7 +1,6 @@
 /** The assembler and disassembler of x86-64 beside GNU binutils: every opcode with every kind of operand, in both directions. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { expect, type TestContext, test } from "vitest";
@@ -10,6 +9,7 @@ import type { DecodedInstruction } from "../../../../refinement/decoded.js";
 import { UserError } from "../../../../refinement/errors.js";
 import { encodingEvidence } from "../../../evidence.js";
 import { ADDRESS, everyForm, moved, type Sample } from "./every-form.js";
+import { inFolder } from "../../../in-folder.js";
 
 const run = promisify(execFile);
 const FILE = "test/refinement/assembly/x86/binutils.test.ts";
@@ -23,15 +23,6 @@ async function needBinutils(ctx: TestContext): Promise<string> {
   const help = await run("objdump", ["--help"]);
   if (!help.stdout.includes("elf64-x86-64")) ctx.skip("binutils is built for another architecture than x86-64");
   return (await run("objdump", ["--version"])).stdout.split("\n")[0] ?? "";
-}
-
-async function inFolder<T>(action: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), "commute-binutils-"));
-  try {
-    return await action(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }
 
 /** Each instruction has so many bytes to stand in. */

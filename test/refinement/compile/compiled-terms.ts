@@ -1,16 +1,16 @@
 /**
  * Scalar terms compiled to one function over a state: for evaluating the same terms many times.
  */
-import type { State } from "../execute/state.js";
-import { InternalDefect } from "../errors.js";
-import type { Term } from "../terms/term.js";
-import { freeVariables } from "../terms/variables.js";
-import { emitCells, placeBinding } from "./effects.js";
-import type { Binding } from "./binding.js";
-import { CompiledModule, type Instance } from "./instance.js";
-import { Layout, type Place, type ScalarPlace } from "./layout.js";
-import { Lowering } from "./lower.js";
-import { Support } from "./support.js";
+import type { State } from "../../../refinement/execute/state.js";
+import { InternalDefect } from "../../../refinement/errors.js";
+import type { Term } from "../../../refinement/terms/term.js";
+import { freeVariables } from "../../../refinement/terms/variables.js";
+import { emitCells, placeBinding } from "../../../refinement/compile/effects.js";
+import type { Binding } from "../../../refinement/compile/binding.js";
+import { CompiledModule, type Instance } from "../../../refinement/compile/instance.js";
+import { Layout, type Place, type ScalarPlace } from "../../../refinement/compile/layout.js";
+import { Lowering } from "../../../refinement/compile/lower.js";
+import { Support } from "../../../refinement/compile/support.js";
 
 export class CompiledTerms {
   private readonly instance: Instance;
