@@ -5,10 +5,11 @@ export function findingsPage(findings: readonly ExaminedFinding[]): string {
   return [
     "# Findings in QEMU",
     "",
-    "What `commute check qemu` and `commute check qemu-rv64imac_zba_zbb` refute in the installed QEMU, examined one by one. This page is written",
+    "What `commute check qemu`, `qemu-rv64imac_zba_zbb` and `qemu-rv64u_fd` refute in the installed QEMU, examined one by one. This page is written",
     "from `impl/qemu/findings.yaml` (`npm run validate`); `test/impl/qemu/findings.test.ts` has QEMU translate each block again, sees it refuted in",
     "the variable that is named, and runs it. `commute check` runs every block that it refutes, too, where QEMU can hold its memory, and says what",
-    "came of it (`run`). What the manuals say is told in our words.",
+    "came of it (`run`); and it names the findings that explain a refuted obligation wholly (`known`): those with which it is proved, for all states,",
+    "of a guest that departs from the manual as QEMU does (`impl/qemu/rv64imac_zba_zbb/as-qemu.yaml`). What the manuals say is told in our words.",
     ...findings.flatMap(lines),
     "",
   ].join("\n");

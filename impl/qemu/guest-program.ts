@@ -7,7 +7,7 @@ import type { Machine } from "../../refinement/machine.js";
 import { writeElf } from "./elf.js";
 
 export const PAGE = 0x1000n;
-/** Where Linux lets a program map (vm.mmap_min_addr), and where QEMU itself may lie. */
+/** Where Linux lets every program map (vm.mmap_min_addr), and where QEMU itself may lie. */
 const LOWEST = 0x1_0000n;
 const HIGHEST = 0x5000_0000_0000n;
 
@@ -17,6 +17,8 @@ const RESERVED = 0x1000_0000n;
 
 const SIGNALS = [4, 5, 7, 11, 26]; // SIGILL, SIGTRAP, SIGBUS, SIGSEGV, SIGVTALRM
 export const SIGVTALRM = 26;
+/** In the kernel's `struct ucontext`, which a handler finds in a2: the pc, then x1 … x31. */
+export const INTERRUPTED_PC = 176;
 const START = 0x400n;
 const DATA = PAGE;
 
@@ -27,9 +29,13 @@ const ACTION = 40;
 const TIMER = 64;
 export const REGISTERS = 0x400;
 const MAPS = 0x800;
+/** Pages, and what is allowed there, for handlers that set it. Beyond the bits of `mprotect` is one that says that there is an entry. */
+export const PROTECTIONS = 0xe80;
 const STACK = 0x4000n;
 const STACK_SIZE = 0x1_0000n;
 const TABLE = 0x2_0000n;
+/** In the data, free up to the table. */
+export const BUFFER = 0x1_4000;
 
 /** At most so many separate ranges of pages. */
 export const MAX_RANGES = 100;
@@ -40,9 +46,20 @@ export interface Piece {
   readonly bytes: Uint8Array;
 }
 
-/** Whether the guest can have something there. */
-export function canHold(address: bigint, length: number): boolean {
-  return address >= LOWEST && address + BigInt(length) + PAGE <= HIGHEST && baseFor(address) !== undefined;
+/** How the program ends that cannot map the pages of its pieces. */
+export const CANNOT_MAP = 3;
+
+const ENTRY = 8n;
+
+/** Of a page, what its program may do there: 1 to read, 2 to write. */
+export interface Protection {
+  readonly page: bigint;
+  readonly allowed: bigint;
+}
+
+/** Whether the guest can have something there; lower down the system may refuse. */
+export function canHold(address: bigint, length: number, lowest = LOWEST): boolean {
+  return address >= lowest && address + BigInt(length) + PAGE <= HIGHEST && baseFor(address) !== undefined;
 }
 
 /** Where the program can lie that has something at `address`: out of reach of every direct jump. */
@@ -76,12 +93,13 @@ export function guestProgram(
   handler: string,
   pieces: readonly Piece[],
   registers: readonly bigint[] = [],
+  protections: readonly Protection[] = [],
 ): Uint8Array {
   const base = baseFor(pieces[0]?.address ?? 0n) ?? BASES[0];
   const code = new Uint8Array(Number(PAGE));
   code.set(assemble(rv64i, handler, base));
   code.set(assemble(rv64i, STARTUP, base + START), Number(START));
-  const data = dataOf(base, pieces, registers);
+  const data = dataOf(base, pieces, registers, protections);
   return writeElf(base + START, [
     { address: base, data: code, writable: false, executable: true },
     { address: base + DATA, data, size: Number(TABLE - DATA), writable: true, executable: false },
@@ -89,7 +107,12 @@ export function guestProgram(
   ]);
 }
 
-function dataOf(base: bigint, pieces: readonly Piece[], registers: readonly bigint[]): Uint8Array {
+function dataOf(
+  base: bigint,
+  pieces: readonly Piece[],
+  registers: readonly bigint[],
+  protections: readonly Protection[],
+): Uint8Array {
   const bytes = new Uint8Array(Number(PAGE));
   const view = new DataView(bytes.buffer);
   const put = (at: number, values: readonly bigint[]): void => {
@@ -101,6 +124,10 @@ function dataOf(base: bigint, pieces: readonly Piece[], registers: readonly bigi
   put(ACTION, [base, siginfoOnstackNodefer, 0n]);
   put(TIMER, [0n, 4_000n, 0n, 4_000n]); // every 4 ms of processor time
   put(REGISTERS, registers);
+  put(
+    PROTECTIONS,
+    protections.flatMap(({ page, allowed }) => [page, ENTRY | allowed]),
+  );
   put(
     MAPS,
     rangesOf(pieces).flatMap(({ start, end }) => [start, end - start]),
@@ -165,7 +192,7 @@ map:    ld    a0, 0(s1)
         add   s2, a0, zero
         ecall
         beq   a0, s2, map
-        addi  a0, zero, 3
+        addi  a0, zero, ${CANNOT_MAP}
         addi  a7, zero, 94
         ecall
 mapped: addi  a0, zero, 1             # virtual time

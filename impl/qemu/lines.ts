@@ -68,7 +68,7 @@ export function readBoundary(line: string): bigint | undefined {
 const OPERATION = /^ (\w+)(?: (.*?))??(?: +(?:sync|dead|pref)[:=].*)?\s*$/;
 const SYNC = /\ssync: ((?:\d+ )+)/;
 /** What the host code can be compared with. */
-const TELLING = /^ (?:call|exit_tb|br|goto_tb|goto_ptr|qemu_(?:ld|st)\w*) |\ssync: /;
+const TELLING = /^ (?:call|exit_tb|br|goto_tb|goto_ptr|qemu_(?:ld|st)\w*) |^ st_\w+ [^,]*,env,|\ssync: /;
 
 /**
  * ` add_i64 x10/a0,x11/a1,$0x5    sync: 0  dead: 0 2  pref=0xffff`. The numbers count operands; of a call (`call NAME,$flags,$outputs,…`)

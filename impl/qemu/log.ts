@@ -29,7 +29,7 @@ export interface LoggedBlock {
   readonly instructions: readonly LoggedInstruction[];
   /** Address of each guest instruction, from the intermediate code. */
   readonly boundaries: readonly bigint[];
-  /** Calls, exits, accesses to guest memory and whatever brings globals up to date; nothing else. */
+  /** Calls, exits, accesses to guest memory, stores to the guest's state and whatever brings globals up to date; nothing else. */
   readonly operations: readonly Operation[];
   readonly address: bigint;
   readonly code: Uint8Array;

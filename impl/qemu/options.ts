@@ -11,11 +11,14 @@ export interface Options {
   readonly cpu: string;
   /** QEMU's names of extensions that are switched on; all others that can be are switched off. */
   readonly extensions: readonly string[];
-  /** Displacements from rbp: x0's, from which the others follow in order, and of what else the abstraction reads. */
+  /** What is added to the guest's addresses (`-B`); undefined: nothing. */
+  readonly guestBase: bigint | undefined;
+  /** Displacements from rbp: x0's and f0's, from which the others follow in order, and of what else the abstraction reads. */
   readonly layout: StateLayout;
 }
 
-const EXPECTED = "translator: { module, program, cpu: strings; extensions: a list of names; layout: numbers by name }";
+const EXPECTED =
+  "translator: { module, program, cpu: strings; extensions: a list of names; guest-base: a number; layout: numbers by name }";
 
 export function readOptions(options: unknown): Options {
   if (typeof options !== "object" || options === null) throw new UserError(`expected ${EXPECTED}`);
@@ -29,14 +32,22 @@ export function readOptions(options: unknown): Options {
   const program = take("program") ?? "qemu-riscv64";
   const cpu = take("cpu") ?? "rv64";
   const extensions = take("extensions") ?? [];
+  const base = take("guest-base");
   const layout = take("layout");
   if (typeof program !== "string" || program === "")
     throw new UserError("translator.program is a name, as in qemu-riscv64");
   if (typeof cpu !== "string" || cpu === "") throw new UserError("translator.cpu is a name, as in rv64");
   if (!isNames(extensions)) throw new UserError("translator.extensions is a list of QEMU's names, as in [c, a, zba]");
+  if (base !== undefined && !isNumber(base))
+    throw new UserError("translator.guest-base is an address, as in 0x100000000");
   const [unknown] = given.keys();
   if (unknown !== undefined) throw new UserError(`translator.${unknown} is no option; expected ${EXPECTED}`);
-  return { program, cpu, extensions, layout: readLayout(layout) };
+  const guestBase = base === undefined ? undefined : BigInt(base);
+  return { program, cpu, extensions, guestBase, layout: readLayout(layout) };
+}
+
+function isNumber(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
 }
 
 function isNames(value: unknown): value is readonly string[] {
@@ -48,10 +59,10 @@ function readLayout(value: unknown): StateLayout {
     throw new UserError("translator.layout tells displacements from rbp, as in { x: 0, pc: 0x1330 }");
   const layout = new Map<string, bigint>();
   for (const [name, displacement] of Object.entries(value)) {
-    if (typeof displacement !== "number" && typeof displacement !== "bigint")
-      throw new UserError(`translator.layout.${name} is a number`);
-    if (name !== "x") layout.set(name, BigInt(displacement));
-    else for (let i = 1; i < 32; i++) layout.set(`x${i}`, BigInt(displacement) + 8n * BigInt(i));
+    if (!isNumber(displacement)) throw new UserError(`translator.layout.${name} is a number`);
+    if (name !== "x" && name !== "f") layout.set(name, BigInt(displacement));
+    else
+      for (let i = name === "x" ? 1 : 0; i < 32; i++) layout.set(`${name}${i}`, BigInt(displacement) + 8n * BigInt(i));
   }
   return layout;
 }

@@ -3,14 +3,17 @@
  */
 import { EnvironmentFailure, UserError } from "../../refinement/errors.js";
 import type { GuestBlock } from "../../refinement/translation.js";
-import type { LoggedBlock } from "./log.js";
+import type { LoggedBlock, LoggedInstruction } from "./log.js";
 import { readQemuLog } from "./qemu-log.js";
 import type { Emulation } from "./translate.js";
 
 /** 128 + SIGILL. */
 const ILLEGAL = 132;
 
-/** The first `count` different ones. The program has no input, and is stopped once they are found. */
+/**
+ * The first `count` different ones. The program has no input, and is stopped once they are found. Where an instruction ends it that the
+ * processor lacks, what is behind it is unsupported.
+ */
 export async function* programBlocks(
   emulation: Emulation,
   elf: string,
@@ -21,15 +24,13 @@ export async function* programBlocks(
   const log = readQemuLog({ emulator, options: processor, elf, withInput: true, silenceMs, totalMs }, signal);
   const seen = new Map<bigint, Set<string>>();
   let found = 0;
+  let last: LoggedInstruction | undefined;
   for (let next = await log.next(); ; next = await log.next()) {
     if (next.done === true) {
       const ended = next.value;
       if (ended === undefined) return;
       if (found === 0) throw new UserError(`${elf}: ${emulator} runs nothing of it: ${ended.complaint.trim()}`);
-      if (ended.status === ILLEGAL)
-        throw new UserError(
-          `${elf} uses instructions that the guest lacks (${processor.join(" ")}): its blocks up to there are read`,
-        );
+      if (ended.status === ILLEGAL && last !== undefined) yield behind(last, processor);
       return;
     }
     const event = next.value;
@@ -38,6 +39,7 @@ export async function* programBlocks(
       throw new EnvironmentFailure(emulator, `its log of ${elf} is ${name} at line ${line}: ${message}`);
     }
     if (event.kind !== "block") continue;
+    last = event.block.instructions.at(-1);
     const block = guestBlock(event.block, seen);
     if (block === undefined) continue;
     yield block;
@@ -46,6 +48,13 @@ export async function* programBlocks(
       return;
     }
   }
+}
+
+/** What the program would have gone on with behind an instruction that was illegal. */
+function behind({ address, bytes }: LoggedInstruction, processor: readonly string[]): GuestBlock {
+  const word = Buffer.from(bytes).reverse().toString("hex");
+  const lacking = `the instruction 0x${word}, illegal for ${processor.join(" ")}, at which the program ends`;
+  return { name: `behind 0x${address.toString(16)}`, pc: address, code: bytes, unsupported: lacking };
 }
 
 /** Unless it was seen before. */

@@ -16,7 +16,7 @@
  *
  * Where the code stands is chance, so it is told as if it stood at `PLACE`; what leads out of it is moved along.
  */
-import type { Exit, FaultEntry, Point, Translation } from "../../refinement/translation.js";
+import type { Exit, FaultEntry, Point, Translation, TrapValue } from "../../refinement/translation.js";
 import { constantIn, decodeCode, type HostInstruction, isMove, RAX, RBP, RDI, RSI, targetOf } from "./host-code.js";
 import type { LoggedBlock, LoggedPrologue, Operation } from "./log.js";
 import { relocate } from "./relocate.js";
@@ -27,8 +27,17 @@ const EPILOGUE = 0x18n;
 /** In the low bits of what a block returns: it was asked to stop. */
 const REQUESTED = 3n;
 
-/** Names of traps by QEMU's numbers, which are those of mcause (Volume II, section 3.1.15). */
-export type TrapNames = ReadonlyMap<bigint, string>;
+/** A trap of the guest's. */
+export interface GuestTrap {
+  readonly name: string;
+  /** Where QEMU has its value when it calls `raise_exception`, if that is known and the guest's definition gives it one. */
+  readonly value: TrapValue | undefined;
+  /** The value is an instruction, which the definition tells in no fewer bytes; QEMU tells one that looks compressed in two. */
+  readonly instructionBytes?: number;
+}
+
+/** By QEMU's numbers, which are those of mcause (Volume II, section 3.1.15). */
+export type GuestTraps = ReadonlyMap<bigint, GuestTrap>;
 
 export type Read =
   | { readonly kind: "read"; readonly translation: Translation }
@@ -39,7 +48,7 @@ export type Read =
 class Unsupported extends Error {}
 class Mismatch extends Error {}
 
-export function readTranslation(block: LoggedBlock, prologue: LoggedPrologue, traps: TrapNames): Read {
+export function readTranslation(block: LoggedBlock, prologue: LoggedPrologue, traps: GuestTraps): Read {
   const decoded = decodeCode(block.address, block.code);
   if ("error" in decoded) return { kind: "unsupported", what: decoded.error };
   try {
@@ -54,7 +63,7 @@ export function readTranslation(block: LoggedBlock, prologue: LoggedPrologue, tr
 class Reading {
   private readonly block: LoggedBlock;
   private readonly prologue: LoggedPrologue;
-  private readonly traps: TrapNames;
+  private readonly traps: GuestTraps;
   private readonly instructions: readonly HostInstruction[];
   private readonly entryPc: bigint;
   private readonly exits: Exit[] = [];
@@ -72,7 +81,7 @@ class Reading {
   constructor(
     block: LoggedBlock,
     prologue: LoggedPrologue,
-    traps: TrapNames,
+    traps: GuestTraps,
     instructions: readonly HostInstruction[],
   ) {
     const [entryPc] = block.boundaries;
@@ -157,12 +166,20 @@ class Reading {
           throw new Mismatch(`raise_exception is not called with the trap's number at ${hex(instruction.address)}`);
         const trap = this.traps.get(cause);
         if (trap === undefined) throw new Unsupported(`raise_exception of ${cause}`);
-        this.exits.push({ host: instruction.address, guest: undefined, interrupt: false, trap });
+        const { name: raised, instructionBytes = 0 } = trap;
+        const value = (this.block.instructions.at(-1)?.bytes.length ?? 4) < instructionBytes ? undefined : trap.value;
+        this.exits.push({ host: instruction.address, guest: undefined, interrupt: false, trap: raised, value });
         return;
       }
       default:
-        throw new Unsupported(`helper_${name}`);
+        throw new Unsupported(this.helpers().join(", "));
     }
+  }
+
+  /** Of the whole block, each once. */
+  private helpers(): readonly string[] {
+    const called = this.block.operations.flatMap((o) => (o.name === "call" ? o.operands.slice(0, 1) : []));
+    return [...new Set(called)].filter((name) => !KNOWN_HELPERS.includes(name)).map((name) => `helper_${name}`);
   }
 
   private jump(instruction: HostInstruction): void {
@@ -226,16 +243,22 @@ class Reading {
     this.slowPaths.push({ host: push.address, guest: entry.guest, stores });
   }
 
-  /** Both helpers end in SIGBUS; which trap that is, is for the instruction to say: of one that loads and stores it is a store's. */
+  /**
+   * Both helpers end in SIGBUS, with the address that rsi holds; which trap that is, is for the instruction to say: of one that loads and
+   * stores it is a store's.
+   */
   private misaligned(): Exit[] {
     return this.slowPaths.map(({ host, guest }) => {
       const stores = this.slowPaths.some((other) => other.guest === guest && other.stores);
       const trap = this.traps.get(stores ? STORE_MISALIGNED : LOAD_MISALIGNED);
       if (trap === undefined) throw new Unsupported("helper_unaligned: the guest has no trap for misaligned addresses");
-      return { host, guest, interrupt: false, trap };
+      return { host, guest, interrupt: false, trap: trap.name, value: { kind: "register", register: "rsi" } };
     });
   }
 }
+
+/** That are an exit here. */
+const KNOWN_HELPERS = ["lookup_tb_ptr", "raise_exception"];
 
 /** Bytes of a jump with 32 bits of displacement, which QEMU can patch. */
 const LONG_JUMP = 5;

@@ -10,6 +10,7 @@ import {
   CURSOR,
   guestProgram,
   MAX_RANGES,
+  INTERRUPTED_PC,
   PAGE,
   PLACE,
   pagesOf,
@@ -58,17 +59,28 @@ function pieceOf({ pc, code }: Snippet): Piece {
 /** In the data. */
 const TICKS = 0;
 
-/** A signal's number is in a0, the address that returns from it in ra. */
+/**
+ * Of the timer, before a piece is ended. A tick may be charged for another process's time, and may come between the jump to the piece
+ * and its translation; this many never all do.
+ */
+const PATIENCE = 4;
+
+/** A signal's number is in a0, what it interrupted in a2, the address that returns from it in ra. */
 const HANDLER = `
-        auipc t0, 1                   # the data
+        auipc t0, 1                   # the data, a page behind the handler
         addi  t1, zero, ${SIGVTALRM}
         bne   a0, t1, next
+        ld    t2, ${INTERRUPTED_PC}(a2)
+        sub   t2, t2, t0
+        srai  t2, t2, 12
+        addi  t3, zero, -1
+        beq   t2, t3, return          # the handler itself: the piece has not begun
         ld    t2, ${TICKS}(t0)
         addi  t2, t2, 1
         sd    t2, ${TICKS}(t0)
-        addi  t3, zero, 3
+        addi  t3, zero, ${PATIENCE}
         bgeu  t2, t3, next            # it does not end
-        jalr  zero, 0(ra)
+return: jalr  zero, 0(ra)
 next:   sd    zero, ${TICKS}(t0)
         ld    t1, ${CURSOR}(t0)
         ld    t2, 0(t1)

@@ -6,7 +6,7 @@ import { EnvironmentFailure } from "../../refinement/errors.js";
 import { decodeCode, RBP, storeTo } from "./host-code.js";
 import type { LoggedBlock } from "./log.js";
 
-/** Displacements from rbp, by QEMU's names: `x1` … `x31`, `pc`, `load_res`, `load_val`. */
+/** Displacements from rbp, by QEMU's names: `x1` … `x31`, `f0` … `f31`, `pc`, `load_res`, `load_val`, `badaddr`, `bins`. */
 export type StateLayout = ReadonlyMap<string, bigint>;
 
 interface Store {
@@ -36,6 +36,18 @@ export function layoutByOrder(blocks: readonly LoggedBlock[]): StateLayout {
     const stores = storesOf(block);
     if (names.length !== stores.length) continue;
     for (const [i, name] of names.entries()) put(layout, name, stores[i]?.displacement ?? 0n);
+  }
+  return layout;
+}
+
+/** Where traps have their values: `badaddr` for an address, which is a doubleword, `bins` for an instruction, which is a word. */
+export function layoutOfTraps(blocks: readonly LoggedBlock[]): StateLayout {
+  const layout = new Map<string, bigint>();
+  for (const { name, operands } of blocks.flatMap((b) => b.operations)) {
+    const [, base, displacement] = operands;
+    if (base !== "env" || displacement?.startsWith("$") !== true) continue;
+    if (name === "st_i64") put(layout, "badaddr", BigInt(displacement.slice(1)));
+    if (name === "st_i32") put(layout, "bins", BigInt(displacement.slice(1)));
   }
   return layout;
 }

@@ -8,6 +8,7 @@ import type { Field, Instruction, InstructionSet, Machine } from "../../refineme
 import { Generator as Random } from "../../refinement/solver/generator.js";
 import { constantDifference } from "../../refinement/terms/linear.js";
 import type { GuestBlock } from "../../refinement/translation.js";
+import { beyondDefinition } from "./beyond.js";
 
 /** Addresses that need 16 to 47 bits, a page before each of its kind's ends. */
 const PLACES = [0x1_0000n, 0x7fff_e000n, 0xffff_e000n, 0x12_3456_7000n, 0x4000_0000_0000n - 0x2000n] as const;
@@ -19,11 +20,17 @@ const MAX_LENGTH = 12;
 /** The part of the blocks that are single instructions. */
 const SINGLE = 0.6;
 
-/** Roughly `count` blocks: single instructions, all with their first operands, then all with their second, …; then sequences. */
+/**
+ * Roughly `count` blocks: single instructions, all with their first operands, then all with their second, …; then sequences. Of a guest with
+ * registers of F and D those besides that its definition lacks, by name.
+ */
 export function* sweep(machine: Machine, count: number, seed: number): Generator<GuestBlock> {
   const set = machine.instructionSet;
   if (set === undefined) throw new InternalDefect(`${machine.name} has no instructions`);
   const random = new Random(seed);
+  if (machine.variables.some((v) => v.name === "f")) {
+    for (const [name, word] of beyondDefinition()) yield { name, pc: PLACES[0], code: bytesOfWord(set, word) };
+  }
   let left = count;
   for (const block of singles(machine, set, random)) {
     if (left <= count * (1 - SINGLE)) break;

@@ -6,7 +6,7 @@ import type { Machine } from "../../refinement/machine.js";
 import type { TranslationAnswer, TranslationRequest } from "../../refinement/translation.js";
 import type { LoggedBlock, LoggedPrologue, LogProblem } from "./log.js";
 import { readQemuLog, withExecutable } from "./qemu-log.js";
-import { readTranslation, type TrapNames } from "./read-translation.js";
+import { readTranslation, type GuestTraps } from "./read-translation.js";
 import { canPlace, fitting, type Snippet, snippetProgram } from "./snippets.js";
 
 /** Requests that are put into one program. */
@@ -14,7 +14,7 @@ const BATCH = 512;
 
 export interface Emulation {
   readonly emulator: string;
-  /** `-cpu …`. */
+  /** `-cpu …`, and where the guest's addresses lie. */
   readonly processor: readonly string[];
   /** What this version calls one guest instruction a block. */
   readonly singleStep: string;
@@ -38,14 +38,14 @@ export type Logged =
 /** One answer a request, in order. */
 export async function* translateAll(
   emulation: Emulation,
-  traps: TrapNames,
+  traps: GuestTraps,
   requests: readonly TranslationRequest[],
   signal: AbortSignal,
 ): AsyncGenerator<TranslationAnswer> {
   for await (const logged of logAll(emulation, requests, signal)) yield answer(logged, traps);
 }
 
-function answer(logged: Logged, traps: TrapNames): TranslationAnswer {
+function answer(logged: Logged, traps: GuestTraps): TranslationAnswer {
   if (logged.kind === "error") return logged;
   const read = readTranslation(logged.block, logged.prologue, traps);
   return read.kind === "read" ? { kind: "translated", translation: read.translation } : read;

@@ -9,7 +9,9 @@ import { withExecutable } from "../../../impl/qemu/qemu-log.js";
 import { runBlock } from "../../../impl/qemu/run-block.js";
 import { findProgram, versionOf } from "../../../impl/shared/programs.js";
 import { disassembleX86 } from "../../../refinement/assembly/x86/index.js";
+import type { Translation } from "../../../refinement/translation.js";
 import { hostText } from "../../../refinement/translation/listing.js";
+import { loadRefinement } from "../../../spec/notation/index.js";
 import { answersOf, FOLDER, needQemu, type Opened, type Variant } from "./need-qemu.js";
 import { validate } from "./validate.js";
 
@@ -19,11 +21,11 @@ interface Finding {
   readonly "seen-in": readonly string[];
   readonly guest: { readonly pc: number; readonly code: string };
   readonly host: readonly string[];
+  readonly cause: { readonly obligation: string; readonly variable: string };
 }
 
-/** Of a refuted block: run from a state, under user-mode QEMU. */
+/** Run from a state, under user-mode QEMU. */
 interface Refuted extends Finding {
-  readonly cause: { readonly obligation: string; readonly variable: string };
   readonly run: {
     /** Where more is run than the block itself. */
     readonly code?: string;
@@ -71,6 +73,28 @@ const blockOf = ({ name, guest }: Finding): { name: string; pc: bigint; code: Ui
   code: Buffer.from(guest.code, "hex"),
 });
 
+/** The block leaves the guest with another pc than that behind it, or where it always traps than its own. */
+function elsewhere(translation: Translation, { pc, code }: { pc: bigint; code: Uint8Array }): Translation {
+  const bytes = Buffer.from(translation.host.code);
+  const placesOf = (told: number): readonly [number, number, number] => {
+    const number = Buffer.from(Uint32Array.of(told).buffer);
+    return [told, bytes.indexOf(number), bytes.lastIndexOf(number)];
+  };
+  const behind = placesOf(Number(pc) + code.length);
+  const [told, at, last] = behind[1] < 0 ? placesOf(Number(pc)) : behind;
+  expect(last).toBe(at);
+  bytes.writeUInt32LE(told - 4, at);
+  return { ...translation, host: { ...translation.host, code: bytes } };
+}
+
+test("the guest that departs as QEMU does departs in what was examined, and in nothing else", async () => {
+  for (const [name, folder] of Object.entries(VARIANTS)) {
+    const refinement = await loadRefinement(path.join(FOLDER, folder, "refinement.yaml"));
+    const examined = file.findings.filter((f) => f.refinement === name && "cause" in f).map((f) => f.name);
+    expect(refinement.form === "translator" ? [...(refinement.known?.findings.keys() ?? [])] : []).toEqual(examined);
+  }
+});
+
 describe.each(file.findings)("$name", (finding) => {
   test("has that host code", async (ctx) => {
     const { translator } = await needVersion(ctx, finding);
@@ -80,17 +104,25 @@ describe.each(file.findings)("$name", (finding) => {
     const from = assembly.indexOf(finding.host[0] ?? "");
     expect(assembly.slice(from, from + finding.host.length)).toEqual(finding.host);
   });
-});
 
-describe.each(file.findings.filter((f) => "run" in f))("$name", (finding) => {
   test("is refuted in that variable", async (ctx) => {
     const { refinement, translator } = await needVersion(ctx, finding);
     const settled = await validate(refinement, translator, blockOf(finding));
     const refuted = settled.flatMap(({ verdict }) => (verdict.verdict === "refuted" ? [verdict.counterexample] : []));
     expect(refuted.map((c) => c.cause.variable)).toEqual([finding.cause.variable]);
     expect(refuted[0]?.obligation).toContain(finding.cause.obligation);
+    expect(refuted[0]?.found.known).toEqual({ findings: [finding.name], see: "docs/findings.md" });
   });
 
+  test("does not explain another mistake in its block", async (ctx) => {
+    const { refinement, translator } = await needVersion(ctx, finding);
+    const settled = await validate(refinement, translator, blockOf(finding), (t) => elsewhere(t, blockOf(finding)));
+    const refuted = settled.flatMap(({ verdict }) => (verdict.verdict === "refuted" ? [verdict.counterexample] : []));
+    expect(refuted.map((c) => [c.cause.variable, c.found.known])).toEqual([[expect.anything(), undefined]]);
+  });
+});
+
+describe.each(file.findings.filter((f) => "run" in f))("$name", (finding) => {
   test("is what QEMU does", async (ctx) => {
     const { refinement, program } = await needVersion(ctx, finding);
     const { before, memory, also = {}, variable, qemu, manual } = finding.run;
@@ -107,7 +139,9 @@ describe.each(file.findings.filter((f) => "run" in f))("$name", (finding) => {
     const { pc } = blockOf(finding);
     const code = Buffer.from(finding.run.code ?? finding.guest.code, "hex");
     const pieces =
-      memory === undefined ? [] : [{ address: BigInt(memory.address), bytes: Buffer.from(memory.bytes, "hex") }];
+      memory === undefined
+        ? []
+        : [{ address: BigInt(memory.address), bytes: Buffer.from(memory.bytes, "hex"), allowed: "all" as const }];
     const outcome = await runBlock(emulation, { pc, code, x, memory: pieces }, new AbortController().signal);
     expect(outcome).toMatchObject({ signal: 5, pc: pc + BigInt(code.length) });
     for (const [name, value] of Object.entries({ ...also, [variable]: qemu }))

@@ -10,7 +10,7 @@ import { loadRefinement } from "../../../spec/notation/index.js";
 
 export const FOLDER = path.resolve("impl/qemu");
 
-export type Variant = "." | "rv64imac_zba_zbb";
+export type Variant = "." | "rv64imac_zba_zbb" | "rv64u_fd" | "guest-base";
 
 export interface Opened {
   readonly refinement: TranslatorRefinement;

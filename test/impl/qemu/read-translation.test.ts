@@ -1,16 +1,17 @@
 import { describe, expect, test } from "vitest";
 import type { LoggedBlock } from "../../../impl/qemu/log.js";
-import { type Read, readTranslation } from "../../../impl/qemu/read-translation.js";
-import { layoutByOrder, layoutByValue } from "../../../impl/qemu/state-layout.js";
+import { type GuestTraps, type Read, readTranslation } from "../../../impl/qemu/read-translation.js";
+import { layoutByOrder, layoutByValue, layoutOfTraps } from "../../../impl/qemu/state-layout.js";
 import type { Translation } from "../../../refinement/translation.js";
 import { type LogName, readLog, savedLog } from "./logs.js";
 
-const TRAPS = new Map([
-  [2n, "illegal_instruction"],
-  [3n, "breakpoint"],
-  [4n, "load_address_misaligned"],
-  [6n, "store_address_misaligned"],
-  [8n, "environment_call"],
+const BINS = { kind: "memory", region: "state", offset: 0x1358n, bytes: 4 } as const;
+const TRAPS: GuestTraps = new Map([
+  [2n, { name: "illegal_instruction", value: BINS }],
+  [3n, { name: "breakpoint", value: undefined }],
+  [4n, { name: "load_address_misaligned", value: undefined }],
+  [6n, { name: "store_address_misaligned", value: undefined }],
+  [8n, { name: "environment_call", value: undefined }],
 ]);
 
 function blockOf(name: LogName, index: number): LoggedBlock {
@@ -19,7 +20,7 @@ function blockOf(name: LogName, index: number): LoggedBlock {
   return block;
 }
 
-function read(name: LogName, block: LoggedBlock, traps: ReadonlyMap<bigint, string> = TRAPS): Read {
+function read(name: LogName, block: LoggedBlock, traps: GuestTraps = TRAPS): Read {
   const [prologue] = readLog(savedLog(name)).prologues;
   if (prologue === undefined) throw new Error("no prologue");
   return readTranslation(block, prologue, traps);
@@ -58,10 +59,12 @@ describe("a translation", () => {
     ]);
   });
 
-  test("raises the guest's traps by number", () => {
-    const trapOf = (index: number): unknown => translation("single", index).exits[0]?.trap;
-    expect(trapOf(8)).toBe("environment_call");
-    expect(trapOf(11)).toBe("illegal_instruction");
+  test("raises the guest's traps by number, with their values", () => {
+    const exitOf = (index: number): unknown => translation("single", index).exits[0];
+    expect(exitOf(8)).toMatchObject({ trap: "environment_call", value: undefined });
+    expect(exitOf(11)).toMatchObject({ trap: "illegal_instruction", value: BINS });
+    const rsi = { kind: "register", register: "rsi" };
+    expect(translation("single", 2).exits.at(-1)).toMatchObject({ trap: "load_address_misaligned", value: rsi });
   });
 
   test("can be chained: everything but the pc is in its place at the jump", () => {
@@ -74,7 +77,10 @@ describe("a translation", () => {
 
   test("calls helpers that have no definition: named", () => {
     expect(read("single", blockOf("single", 4))).toEqual({ kind: "unsupported", what: "helper_clmul" });
-    expect(read("single", blockOf("single", 5))).toEqual({ kind: "unsupported", what: "helper_set_rounding_mode" });
+    expect(read("single", blockOf("single", 5))).toEqual({
+      kind: "unsupported",
+      what: "helper_set_rounding_mode, helper_fadd_d",
+    });
   });
 
   test("of a guest without a trap for it is unsupported, not passed over", () => {
@@ -139,6 +145,10 @@ describe("where the guest's state lies", () => {
     const layout = layoutByOrder(readLog(savedLog("single")).blocks);
     expect(Object.fromEntries(layout)).toMatchObject({ x10: 0x50n, x12: 0x60n, x17: 0x88n, pc: 0x1330n });
     expect(layout.get("load_res")).toBe(0x1338n);
+  });
+
+  test("and for traps' values from the intermediate code", () => {
+    expect(layoutOfTraps(readLog(savedLog("single")).blocks)).toEqual(new Map([["bins", 0x1358n]]));
   });
 
   test("and from what is stored", () => {

@@ -18,18 +18,19 @@ describe("guest code run in QEMU", () => {
       totalMs: 60_000,
     };
     const code = assemble(guest, text, AT);
-    const memory = [{ address: AT + 0x10_0000n, bytes }];
-    return runBlock(emulation, { pc: AT, code, x, memory }, new AbortController().signal);
+    const memory = [{ address: AT + 0x10_0000n, bytes, allowed: "all" as const }];
+    return runBlock(emulation, { pc: AT, code, x, f: floats, memory }, new AbortController().signal);
   }
   const registers = Array.from({ length: 32 }, (_, i) => BigInt(i) << 40n);
   registers[10] = AT + 0x10_0000n;
+  const floats = registers.map((x) => ~x & ((1n << 64n) - 1n));
 
   test("begins in the given state and tells the state behind it", async (ctx) => {
     const outcome = await run(ctx, "ld a1, 0(a0); add a2, a2, a3", registers, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
     const after = [...registers];
     after[11] = 0x0807060504030201n;
     after[12] = 25n << 40n;
-    expect(outcome).toEqual({ signal: 5, address: expect.any(BigInt), pc: AT + 8n, x: after });
+    expect(outcome).toMatchObject({ signal: 5, address: expect.any(BigInt), pc: AT + 8n, x: after, f: floats });
   });
 
   test("that faults tells where", async (ctx) => {

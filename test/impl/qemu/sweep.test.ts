@@ -50,16 +50,23 @@ describe.each(["rv64im", "rv64imac_zba_zbb"])("the sweep over %s", (name) => {
   });
 });
 
-test.each([".", "rv64imac_zba_zbb"])("in %s/refinement.yaml the layout is that of the abstraction", (folder) => {
-  const file: {
-    readonly translator: { readonly layout: Readonly<Record<string, number>> };
-    readonly abstraction: Readonly<Record<string, string>>;
-  } = parse(readFileSync(path.join(FOLDER, folder, "refinement.yaml"), "utf8"));
-  const { layout } = file.translator;
-  expect(file.abstraction["x[i]"]).toBe("mem[rbp + 8 * i, 8]");
-  expect(layout.x).toBe(0);
-  expect(file.abstraction.pc).toBe(`mem[rbp + 0x${layout.pc?.toString(16)}, 8]`);
-  const address = file.abstraction["reservation.address"];
-  const held = `mem[rbp + 0x${layout.load_res?.toString(16)}, 8]`;
-  if (address !== undefined) expect(address).toBe(`${held} != 0xffffffffffffffff ? ${held} : 0`);
-});
+test.each([".", "rv64imac_zba_zbb", "rv64u_fd", "guest-base"])(
+  "in %s/refinement.yaml the layout is that of the abstraction",
+  (folder) => {
+    const file: {
+      readonly translator: { readonly layout: Readonly<Record<string, number>>; readonly "guest-base"?: number };
+      readonly regions: { readonly guest: { readonly at: number } };
+      readonly abstraction: Readonly<Record<string, string>>;
+    } = parse(readFileSync(path.join(FOLDER, folder, "refinement.yaml"), "utf8"));
+    const { layout } = file.translator;
+    expect(file.regions.guest.at).toBe(file.translator["guest-base"] ?? 0);
+    expect(file.abstraction["x[i]"]).toBe("mem[rbp + 8 * i, 8]");
+    expect(layout.x).toBe(0);
+    if (layout.f !== undefined)
+      expect(file.abstraction["f[i]"]).toBe(`mem[rbp + 0x${layout.f.toString(16)} + 8 * i, 8]`);
+    expect(file.abstraction.pc).toBe(`mem[rbp + 0x${layout.pc?.toString(16)}, 8]`);
+    const address = file.abstraction["reservation.address"];
+    const held = `mem[rbp + 0x${layout.load_res?.toString(16)}, 8]`;
+    if (address !== undefined) expect(address).toBe(`${held} != 0xffffffffffffffff ? ${held} : 0`);
+  },
+);

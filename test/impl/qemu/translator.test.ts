@@ -3,6 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { writeElf } from "../../../impl/qemu/elf.js";
+import { sweep } from "../../../impl/qemu/sweep.js";
 import { snippetProgram } from "../../../impl/qemu/snippets.js";
 import open from "../../../impl/qemu/translator.js";
 import { assemble } from "../../../refinement/assembly/index.js";
@@ -105,6 +107,15 @@ describe("translating", () => {
       // Translated again on their own they are the same blocks.
       const answers = await answersOf(opened.translator, blocks);
       expect(answers.map((a) => a.kind)).toEqual(blocks.map(() => "translated"));
+      // What ends it is an instruction that this processor lacks: what would have come is told.
+      const lacking = Buffer.concat([assemble(guest, "addi a0, a0, 1", AT), Uint8Array.of(0x53, 0x75, 0xc5, 0x02)]);
+      const segment = { address: AT, data: lacking, writable: false, executable: true };
+      await writeFile(elf, writeElf(AT, [segment]), { mode: 0o755 });
+      const told = (await blocksOf(opened, 5, elf)).map((b) => [b.name, b.unsupported]);
+      expect(told).toEqual([
+        ["0x10000", undefined],
+        ["behind 0x10004", expect.stringMatching(/^the instruction 0x02c57553, illegal for -cpu rv64,.*at which/)],
+      ]);
       await writeFile(elf, "no program");
       await expect(blocksOf(opened, 5, elf)).rejects.toThrow(UserError);
     } finally {
@@ -118,9 +129,25 @@ describe("translating", () => {
       /pc is expected at rbp \+ 0x1338.*at rbp \+ 0x1330/,
     );
     await expect(open(refinement.guest, { layout: { x: 8, pc: 0x1330 } }, FOLDER)).rejects.toThrow(/x1 is expected/);
+    await expect(open(refinement.guest, { layout: { x: 0, pc: 0x1330, badaddr: 0x1358 } }, FOLDER)).rejects.toThrow(
+      /badaddr is expected at rbp \+ 0x1358.*at rbp \+ 0x1350/,
+    );
     await expect(open(refinement.guest, { layout: { pc: 0x1330, nothing: 0 } }, FOLDER)).rejects.toThrow(
       /nothing shows/,
     );
+  });
+});
+
+describe("with F and D", () => {
+  test("what computes and CSRs are unsupported by the names of their helpers", async (ctx) => {
+    const { refinement, translator } = await needQemu(ctx, "rv64u_fd");
+    const blocks = [...sweep(refinement.guest, 0, 1)];
+    expect(blocks).toHaveLength(2 * 23 + 2 + 12);
+    for (const [i, answer] of (await answersOf(translator, blocks)).entries()) {
+      const name = blocks[i]?.name ?? "";
+      const helper = name.startsWith("f") ? `helper_${name.replaceAll(".", "_")}` : "helper_csrr";
+      expect(answer).toEqual({ kind: "unsupported", what: expect.stringMatching(new RegExp(`(^|, )${helper}w?$`)) });
+    }
   });
 });
 
@@ -145,8 +172,9 @@ describe("what QEMU makes is proved, and what it would make with a mistake is re
   async function verdicts(
     opened: Opened,
     change: (translation: Translation) => Translation,
+    text = code,
   ): Promise<Readonly<Record<string, string>>> {
-    const block = { name: "block", pc: AT, code: assemble(opened.refinement.guest, code, AT) };
+    const block = { name: "block", pc: AT, code: assemble(opened.refinement.guest, text, AT) };
     const settled = await validate(opened.refinement, opened.translator, block, change);
     return Object.fromEntries(
       settled.map(({ obligation, verdict: v }) => [
@@ -173,6 +201,23 @@ describe("what QEMU makes is proved, and what it would make with a mistake is re
     expect(Object.keys(all).map((name) => name.split("/")[0])).toEqual(
       expect.arrayContaining(["commute", "materialize"]),
     );
+  });
+
+  test("with the guest's addresses elsewhere, and an access that forgets it", async (ctx) => {
+    const opened = await needQemu(ctx, "guest-base");
+    expect(new Set(Object.values(await verdicts(opened, (t) => t)))).toEqual(new Set(["proved"]));
+    // mov r12, gs:[r12], with a prefix that means nothing in place of gs.
+    const unbased = await verdicts(opened, patch("654d8b2424", "3e4d8b2424"));
+    expect(Object.values(unbased)).toContain("refuted trap");
+  });
+
+  test("of F and D, and a single that is not boxed", async (ctx) => {
+    const opened = await needQemu(ctx, "rv64u_fd");
+    const moves = "flw fa0, 0(a0); fsgnjn.s fa1, fa0, fa2; fmv.x.w a1, fa1; fsd fa1, 8(a0); jal ra, . + 16";
+    const right = await verdicts(opened, (t) => t, moves);
+    expect(new Set(Object.values(right))).toEqual(new Set(["proved"]));
+    const unboxed = await verdicts(opened, patch("4d0be5", "4d8be4"), moves);
+    expect(Object.values(unboxed)).toContain("refuted x[11]");
   });
 
   test.for<[string, string, (t: Translation) => Translation]>([

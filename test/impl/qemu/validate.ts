@@ -1,7 +1,9 @@
-/** Translates a block and validates what comes of it, or of a change to it. */
+/** Translates a block and validates what comes of it, or of a change to it; what is refuted says by which findings it is explained. */
 import { decodeX86, disassembleX86 } from "../../../refinement/assembly/x86/index.js";
 import { validateBlock } from "../../../refinement/campaign/blocks.js";
 import { Solvers } from "../../../refinement/campaign/discharge.js";
+import { loadKnown } from "../../../refinement/campaign/executor.js";
+import { explained } from "../../../refinement/campaign/explained.js";
 import type { Settled } from "../../../refinement/campaign/report.js";
 import type { TranslatorRefinement } from "../../../refinement/refinement.js";
 import type { GuestBlock, Translation, Translator } from "../../../refinement/translation.js";
@@ -27,7 +29,9 @@ export async function validate(
       date: "2026-11-27",
       solver: () => solvers.get(),
     };
-    return await validateBlock(refinement, block, change(answer.translation), tools, inquiry);
+    const translation = change(answer.translation);
+    const settled = await validateBlock(refinement, block, translation, tools, inquiry);
+    return await explained(refinement, loadKnown, block, translation, tools, inquiry, settled);
   } finally {
     await solvers.close();
   }
