@@ -7,6 +7,7 @@ import { constant, sext, zext } from "../../refinement/terms/build.js";
 import { Substitution } from "../../refinement/terms/substitute.js";
 import type { Term } from "../../refinement/terms/term.js";
 import type { OpenAnswer, OpenRequest, OpenTranslation, Translation } from "../../refinement/translation.js";
+import { mapTrapValue } from "../../refinement/translation/trap-value.js";
 import { type Decisions, type Quantity, quantity, sum, termOf } from "../../refinement/translation/quantity.js";
 import { type Assembled, type AssembledExit, type Code, immediate, memory } from "./code.js";
 import { CONTEXT } from "./context.js";
@@ -162,7 +163,7 @@ function write(
     }
     if (count === design.pollsBefore) {
       host.emit("cmp", memory(CONTEXT.interrupt, 32), immediate(0n, 32));
-      host.emit("jne", interrupted);
+      host.emit(design.leavesBy, interrupted);
     }
     const [here, next] = [BigInt(at), BigInt(at + instruction.length)];
     const emitter = new design.Emitter(host, registers, instruction.operands, sum(pc, here), sum(pc, next), traps);
@@ -173,7 +174,7 @@ function write(
   }
   for (const trap of traps) {
     host.place(trap.label);
-    last.exit(trap.pc, { trap: trap.name });
+    last.exit(trap.pc, { trap: trap.name, value: trap.value });
   }
   host.place(interrupted);
   last.exit(pc, { interrupt: true });
@@ -190,6 +191,7 @@ function translationOf({ bytes, faults, exits }: Assembled, pc: bigint, origin: 
     exits: exits.map(({ site: _, ...exit }) => ({
       ...exit,
       guest: exit.guest === undefined ? undefined : guest(exit.guest),
+      value: mapTrapValue(exit.value, guest),
     })),
     calls: [],
   };
@@ -204,6 +206,7 @@ function openTranslationOf({ bytes, faults, exits, holes }: Assembled, pc: Quant
     exits: exits.map(({ site: _, ...exit }) => ({
       ...exit,
       guest: exit.guest === undefined ? undefined : termOf(exit.guest),
+      value: mapTrapValue(exit.value, termOf),
     })),
     calls: [],
     holes,

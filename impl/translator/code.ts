@@ -3,7 +3,7 @@ import { encodeX86, numberPlaces } from "../../refinement/assembly/x86/index.js"
 import type { ImmediateOperand, MemoryOperand, Operand, RegisterOperand } from "../../refinement/decoded.js";
 import { InternalDefect } from "../../refinement/errors.js";
 import type { Environment } from "../../refinement/terms/evaluate.js";
-import type { Hole } from "../../refinement/translation.js";
+import type { Hole, TrapValue } from "../../refinement/translation.js";
 import { Open, type Quantity, termOf, valueIn } from "../../refinement/translation/quantity.js";
 import { decideForm } from "./forms.js";
 
@@ -52,6 +52,7 @@ export interface Leaving {
   readonly guest: Quantity | undefined;
   readonly interrupt: boolean;
   readonly trap: string | undefined;
+  readonly value: TrapValue<Quantity> | undefined;
 }
 
 interface Item {

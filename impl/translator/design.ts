@@ -19,6 +19,8 @@ export interface Design {
   readonly Emitter: typeof Emitter;
   /** Number of the instruction before which a block looks whether an interrupt waits: only before the first, 0, is nothing done. */
   readonly pollsBefore: number;
+  /** The jump out of the block behind the comparison of that word with 0. */
+  readonly leavesBy: "je" | "jne";
   /** Of the runtime. */
   readonly CodeCache: typeof CodeCache;
 }
@@ -29,6 +31,7 @@ export const DESIGN: Design = {
   Registers,
   Emitter,
   pollsBefore: 0,
+  leavesBy: "jne",
   CodeCache,
 };
 

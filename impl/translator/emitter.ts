@@ -1,6 +1,17 @@
 /** What the rules for guest instructions are written with. */
 import { type Quantity, sum } from "../../refinement/translation/quantity.js";
-import { type Address, type Code, immediate, type Label, memory, type Register, register, type Width } from "./code.js";
+import type { TrapValue } from "../../refinement/translation.js";
+import {
+  type Address,
+  type Code,
+  immediate,
+  type Label,
+  type Leaving,
+  memory,
+  type Register,
+  register,
+  type Width,
+} from "./code.js";
 import { CONTEXT } from "./context.js";
 import { type GuestRegister, ZERO } from "./guest-register.js";
 import { fits32, load, type Registers } from "./registers.js";
@@ -19,6 +30,7 @@ export interface Trap {
   /** The address of the instruction that raises it. */
   readonly pc: Quantity;
   readonly name: string;
+  readonly value: TrapValue<Quantity> | undefined;
 }
 
 export class Emitter {
@@ -104,7 +116,7 @@ export class Emitter {
   }
 
   /** Leaves the block; the guest goes on at `target`. */
-  exit(target: Quantity, leaving: { readonly interrupt?: boolean; readonly trap?: string } = {}): void {
+  exit(target: Quantity, leaving: Partial<Omit<Leaving, "guest">> = {}): void {
     const from = this.code.length;
     const place = memory(CONTEXT.pc);
     if (fits32(target)) {
@@ -113,20 +125,24 @@ export class Emitter {
       this.load("rax", target);
       this.code.emit("mov", place, register("rax"));
     }
-    this.code.leave({ guest: target, interrupt: leaving.interrupt ?? false, trap: leaving.trap }, from);
+    const { interrupt = false, trap, value } = leaving;
+    this.code.leave({ guest: target, interrupt, trap, value }, from);
   }
 
   /** Leaves the block; the guest goes on where `target` says. */
   exitTo(target: Register): void {
     const from = this.code.length;
     this.code.emit("mov", memory(CONTEXT.pc), register(target));
-    this.code.leave({ guest: undefined, interrupt: false, trap: undefined }, from);
+    this.code.leave({ guest: undefined, interrupt: false, trap: undefined, value: undefined }, from);
   }
 
-  /** Where the block leaves for this instruction's trap to be raised; the code there comes at the block's end. */
-  trap(name: string): Label {
+  /**
+   * Where the block leaves for this instruction's trap to be raised, with a value that is in a host register by then; the code there comes at
+   * the block's end.
+   */
+  trap(name: string, value: TrapValue<Quantity>): Label {
     const label = this.code.label(name);
-    this.traps.push({ label, pc: this.pc, name });
+    this.traps.push({ label, pc: this.pc, name, value });
     return label;
   }
 }

@@ -81,12 +81,26 @@ const exitUnwritten: Rule = (e) => {
   const operand = e.registers.read(e.rs2);
   const address = e.registers.read(e.rs1);
   e.code.emit("test", register(address, 8), immediate(7n, 8));
-  e.code.emit("jne", e.trap("store_address_misaligned"));
+  e.code.emit("jne", e.trap("store_address_misaligned", { kind: "register", register: address }));
   e.writeBack();
   const place = memory({ base: address, displacement: 0n });
   e.access(() => e.code.emit("mov", register("rax"), place));
   e.access(() => e.code.emit("mov", place, register(operand)));
   e.resultFrom("rax");
+};
+
+/** The trap's value is the program counter, which every instruction has at hand. */
+const counterForAddress: Rule = (e) => {
+  const address = e.registers.read(e.rs1);
+  e.writeBack();
+  e.code.emit("test", register(address, 8), immediate(3n, 8));
+  e.code.emit("jne", e.trap("store_address_misaligned", { kind: "constant", value: e.pc }));
+  const place = memory({ base: address, displacement: 0n }, 32);
+  e.access(() => e.code.emit("mov", register("rax", 32), place));
+  e.move("rcx", "rax");
+  e.code.emit("add", register("rcx", 32), register(e.registers.read(e.rs2), 32));
+  e.access(() => e.code.emit("mov", place, register("rcx", 32)));
+  e.resultWord();
 };
 
 export const atomicity: Faults = {
@@ -96,5 +110,6 @@ export const atomicity: Faults = {
   "reservation-before-load": { rules: { "lr.d": reservedFirst } },
   "atomic-result-before-store": { rules: { "amoxor.d": resultBeforeStore } },
   "atomic-store-unmapped": { rules: { "amoor.d": storeUnmapped } },
+  "misaligned-tells-pc": { rules: { "amoadd.w": counterForAddress } },
   "misaligned-without-write-back": { rules: { "amoswap.d": exitUnwritten } },
 };

@@ -46,4 +46,5 @@ export const precision: Faults = {
   "store-in-halves": { rules: { sd: storeInHalves } },
   "load-to-x0-dropped": { rules: { lw: unlessX0(memoryAccess["lw"]), ld: unlessX0(memoryAccess["ld"]) } },
   "interrupt-after-first-instruction": { pollsBefore: 1 },
+  "interrupt-without-request": { leavesBy: "je" },
 };

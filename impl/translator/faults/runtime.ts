@@ -25,7 +25,7 @@ class FirstByteOnly extends CodeCache {
 class CounterAsItWas extends Emitter {
   override exit(target: bigint, leaving: Parameters<Emitter["exit"]>[1] = {}): void {
     if (leaving.interrupt !== true) super.exit(target, leaving);
-    else this.code.leave({ guest: target, interrupt: true, trap: undefined }, this.code.length);
+    else this.code.leave({ guest: target, interrupt: true, trap: undefined, value: undefined }, this.code.length);
   }
 }
 

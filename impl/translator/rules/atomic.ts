@@ -7,12 +7,12 @@ import type { Rule, Rules } from "./rule.js";
 /** Bytes of the naturally aligned block that a reservation is for: the guest's parameter RESERVATION. */
 export const RESERVATION = 64n;
 
-/** The address in rs1, which has to be aligned to `width`; everything is in the context from here on. */
+/** The address in rs1, which has to be aligned to `width` and is the trap's value; everything is in the context from here on. */
 export function aligned(e: Emitter, width: 32 | 64, trap: string): Register {
   const address = e.registers.read(e.rs1);
   e.writeBack();
   e.code.emit("test", register(address, 8), immediate(BigInt(width / 8 - 1), 8));
-  e.code.emit("jne", e.trap(trap));
+  e.code.emit("jne", e.trap(trap, { kind: "register", register: address }));
   return address;
 }
 

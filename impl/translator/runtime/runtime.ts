@@ -4,12 +4,12 @@
  * end of the steps. Whenever the host comes back from a block, the context and memory have the whole of the guest's state.
  */
 import { DecodedSimulator } from "../../../refinement/compile/decoded-simulator.js";
-import type { RunOutcome } from "../../../refinement/compile/simulator.js";
-import { InternalDefect } from "../../../refinement/errors.js";
-import { type Engine, EngineFailure, type EngineMemory } from "../../../refinement/execute/engine.js";
+import { InternalDefect, unreachable } from "../../../refinement/errors.js";
+import { type Engine, EngineFailure, type EngineMemory, type RunOutcome } from "../../../refinement/execute/engine.js";
 import type { Decode } from "../../../refinement/execute/decoded.js";
 import type { Machine } from "../../../refinement/machine.js";
 import type { Access } from "../../../refinement/terms/term.js";
+import { termOf } from "../../../refinement/translation/quantity.js";
 import { FileValue, MemoryValue, type Value } from "../../../refinement/terms/value.js";
 import { BlockTranslator, LONGEST } from "../block.js";
 import { CONTEXT_SIZE } from "../context.js";
@@ -34,6 +34,7 @@ type Left =
   | { readonly kind: "limit" };
 
 export class Runtime implements Engine {
+  private readonly guest: Machine;
   private readonly blocks: BlockTranslator;
   private readonly host: DecodedSimulator;
   private readonly cache: CodeCache;
@@ -46,6 +47,7 @@ export class Runtime implements Engine {
   constructor(guest: Machine, host: Machine, decode: Decode, design: Design = DESIGN) {
     const set = guest.instructionSet;
     if (set === undefined) throw new InternalDefect(`${guest.name} has no instructions`);
+    this.guest = guest;
     this.blocks = new BlockTranslator(guest, set, design);
     this.host = new DecodedSimulator(host, decode);
     const memory = this.host.memory("mem");
@@ -190,8 +192,11 @@ export class Runtime implements Engine {
       if (from !== undefined) this.cache.follow(from, block);
       from = undefined;
       const end = this.enter(block, left);
-      if (end.kind === "fault" || (end.kind === "exit" && end.exit.trap !== undefined)) {
+      if (end.kind === "fault") {
         if (this.interpret()) return this.ended("trap", began);
+      } else if (end.kind === "exit" && end.exit.trap !== undefined) {
+        this.trap = { code: this.codeOf(end.exit.trap), value: this.told(end.exit) };
+        return this.ended("trap", began);
       } else if (end.kind === "exit" && !end.exit.interrupt && end.exit.guest !== undefined) from = end.exit;
     }
   }
@@ -239,6 +244,28 @@ export class Runtime implements Engine {
     this.interpreted++;
     this.trap = this.interpreter.step();
     return this.trap !== undefined;
+  }
+
+  private codeOf(trap: string): bigint {
+    const code = this.guest.traps.find((t) => t.name === trap)?.code;
+    if (code === undefined) throw astray(`translated code leaves with the trap ${trap}, which the guest does not have`);
+    return BigInt(code);
+  }
+
+  /** The value that a trap has where translated code has just left for it. */
+  private told({ value }: CachedExit): bigint {
+    switch (value?.kind) {
+      case undefined:
+        return 0n;
+      case "constant":
+        return termOf(value.value).value;
+      case "register":
+        return this.host.scalar(value.register);
+      case "memory":
+        throw new InternalDefect("translated code leaves no trap's value in memory");
+      default:
+        return unreachable(value);
+    }
   }
 
   /** The block at the guest's address, translated if it has to be; undefined where it cannot be. */
