@@ -4,9 +4,9 @@
  */
 import { EnvironmentFailure, InternalDefect } from "../../refinement/errors.js";
 import { CaseProcess } from "../shared/case-process.js";
+import { encodeWindows } from "../shared/windows.js";
 import { WINDOWS } from "./layout.js";
 
-const MAX_WINDOWS = 16;
 const MAX_PATCHES = 4;
 const PATCH_BYTES = 16;
 const MAX_CHANGES = 72;
@@ -74,7 +74,7 @@ export class CaseRunner {
   /** Throws `EnvironmentFailure` where the process dies of a case. */
   async run(cases: readonly CaseInput[], signal: AbortSignal): Promise<readonly CaseOutput[]> {
     signal.throwIfAborted();
-    this.process ??= new CaseProcess(this.command, encodeLayout());
+    this.process ??= new CaseProcess(this.command, encodeWindows(WINDOWS));
     const running = this.process;
     const answer = await running.exchange(encodeBatch(cases), cases.length * OUTPUT_BYTES, this.timeoutMs, signal);
     if (answer.kind === "died") {
@@ -88,16 +88,6 @@ export class CaseRunner {
     await this.process?.kill();
     this.process = undefined;
   }
-}
-
-function encodeLayout(): Uint8Array {
-  const words = new BigUint64Array(1 + 4 * MAX_WINDOWS);
-  words[0] = BigInt(WINDOWS.length);
-  WINDOWS.forEach((w, i) => {
-    const protection = 1n | (w.write ? 2n : 0n) | (w.execute ? 4n : 0n);
-    words.set([w.start, w.end, w.guard, protection], 1 + 4 * i);
-  });
-  return new Uint8Array(words.buffer);
 }
 
 function encodeBatch(cases: readonly CaseInput[]): Uint8Array {

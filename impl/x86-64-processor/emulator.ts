@@ -3,11 +3,13 @@ import { type DecoderLibrary, decoderLibrary, type Reading } from "../../refinem
 import type { DecodedInstruction } from "../../refinement/decoded.js";
 import type { CaseRoom, Emulator, EmulatorCase, EmulatorFactory } from "../../refinement/emulator.js";
 import { EnvironmentFailure, InternalDefect, UserError } from "../../refinement/errors.js";
+import { RFLAGS, USER_END } from "../../refinement/execute/linux-x86-64.js";
 import type { State } from "../../refinement/execute/state.js";
 import type { DecodedInstructionSet, Machine } from "../../refinement/machine.js";
 import { MemoryValue } from "../../refinement/terms/value.js";
+import { PAGE, windowAt } from "../shared/windows.js";
 import { type CaseInput, type CaseOutput, CaseRunner, MAX_BATCH, SIGNALS, VECTORS } from "./case-runner.js";
-import { BREAKPOINT, isConfined, PAGE, ROOM_MEMORY, USER_END, WINDOWS, windowAt } from "./layout.js";
+import { BREAKPOINT, isConfined, ROOM_MEMORY, WINDOWS } from "./layout.js";
 import { compileRunner, processor } from "./native.js";
 import { readOptions } from "./options.js";
 
@@ -25,23 +27,14 @@ const TRAPS = [
 ] as const;
 type TrapName = (typeof TRAPS)[number];
 
-/** RFLAGS (SDM volume 1, figure 3-8). */
-const FLAGS: ReadonlyMap<string, number> = new Map([
-  ["CF", 0],
-  ["PF", 2],
-  ["AF", 4],
-  ["ZF", 6],
-  ["SF", 7],
-  ["DF", 10],
-  ["OF", 11],
-  ["NT", 14],
-  ["AC", 18],
-  ["ID", 21],
-]);
 const TRAP_FLAG = 0x100n;
 
-/** Bytes that `enter` pushes: rbp, and 31 frame pointers; and as many again as a double word reaches beyond. */
-const MOST_ENTERED = 33n * 8n;
+/** Bytes that an instruction pushes before it may fault, and what a double word reaches beyond: of `enter`, rbp and 31 frame pointers. */
+const PUSHED: ReadonlyMap<string, bigint> = new Map([
+  ["call", 2n * 8n],
+  ["call_indirect", 2n * 8n],
+  ["enter", 33n * 8n],
+]);
 
 /** Instructions that single steps do not suit: one shows the trap flag, and the other is not followed by a trap. */
 const RUNS_ON: ReadonlySet<string> = new Set(["pushf", "pushfq", "syscall"]);
@@ -51,7 +44,8 @@ const ERROR_WRITE = 2n;
 const ERROR_FETCH = 16n;
 
 const MINUS_ENOSYS = BigInt.asUintN(64, -38n);
-const [RAX, RCX, RSP, R11] = [0, 1, 4, 11];
+const [RAX, RCX, RSP, RSI, RDI, R11] = [0, 1, 4, 6, 7, 11];
+const STRING_REGISTERS: ReadonlySet<number> = new Set([RCX, RSI, RDI]);
 /** Linux has fewer system calls, and none between it and the numbers of the x32 ABI. */
 const NO_SYSTEM_CALL = { from: 0x1000n, to: 0x4000_0000n };
 
@@ -123,10 +117,10 @@ class ThisProcessor implements Emulator {
     const code = c.patches.findLast((p) => p.address === rip)?.bytes ?? new Uint8Array();
     const patches = c.patches.filter((p) => p.bytes !== code);
     for (const { address } of patches)
-      if (windowAt(address)?.write !== true)
+      if (windowAt(WINDOWS, address)?.write !== true)
         throw new InternalDefect(`no memory to write a patch to at 0x${address.toString(16)}`);
     let flags = 0n;
-    for (const [name, bit] of FLAGS) flags |= scalar(c.state, name) << BigInt(bit);
+    for (const [name, bit] of RFLAGS) flags |= scalar(c.state, name) << BigInt(bit);
     return {
       rip,
       gpr: this.set.registers.map((name) => scalar(c.state, name)),
@@ -201,7 +195,7 @@ class ThisProcessor implements Emulator {
   /** The state after, from the exception that ended the case. */
   private answer(c: EmulatorCase, asked: CaseInput, got: CaseOutput): State {
     const completed = (): State => this.state(c, got.rip, got);
-    const trapped = (name: TrapName): State => this.state(c, got.rip, this.abandoned(c, got), name, 0n);
+    const trapped = (name: TrapName): State => this.state(c, got.rip, this.abandoned(c, asked, got), name, 0n);
     if (got.signal === SIGNALS.VTALRM) throw new EnvironmentFailure("case runner", "a single instruction did not end");
     const served = this.served(c, asked, got);
     if (served !== undefined) return served;
@@ -227,12 +221,13 @@ class ThisProcessor implements Emulator {
     }
   }
 
-  /** Without what `enter` wrote below the top of the stack before it met the fault: nothing that the manual promises. */
-  private abandoned(c: EmulatorCase, got: CaseOutput): CaseOutput {
-    if (this.instruction(c.state)?.mnemonic !== "enter") return got;
-    const top = got.gpr[RSP] ?? 0n;
-    const isBelow = (address: bigint): boolean => address < top && address + MOST_ENTERED >= top;
-    return { ...got, changes: got.changes.filter((change) => !isBelow(change.address)) };
+  /** Without what is left behind by an instruction that met a fault, and of which the manual promises nothing, or is not kept to. */
+  private abandoned(c: EmulatorCase, asked: CaseInput, got: CaseOutput): CaseOutput {
+    const instruction = this.instruction(c.state);
+    const pushed = PUSHED.get(instruction?.mnemonic ?? "");
+    if (pushed !== undefined) return withoutPushed(pushed, got);
+    const counts = instruction?.prefixes.rep !== "none" && instruction?.addressSize === 32;
+    return counts ? withUpperHalves(asked, got) : got;
   }
 
   private pageFault(c: EmulatorCase, asked: CaseInput, got: CaseOutput): State {
@@ -246,7 +241,7 @@ class ThisProcessor implements Emulator {
         : "page_fault_read";
     // Of an access across pages, the processor tells the first inaccessible byte, and the definition where the access begins.
     const across = !isFetch && got.address % PAGE === 0n;
-    return this.state(c, got.rip, this.abandoned(c, got), trap, across ? undefined : got.address);
+    return this.state(c, got.rip, this.abandoned(c, asked, got), trap, across ? undefined : got.address);
   }
 
   /**
@@ -281,7 +276,7 @@ class ThisProcessor implements Emulator {
       ["trap", trap === undefined ? 0n : (this.traps.get(trap) ?? 0n)],
     ]);
     for (const [i, name] of this.set.registers.entries()) after.set(name, gpr[i] ?? 0n);
-    for (const [name, bit] of FLAGS) after.set(name, (flags >> BigInt(bit)) & 1n);
+    for (const [name, bit] of RFLAGS) after.set(name, (flags >> BigInt(bit)) & 1n);
     const bases = { none: 0n, fs, gs };
     for (const [segment, name] of this.set.segments) after.set(name, bases[segment]);
     if (value !== undefined) after.set("trap.value", value);
@@ -310,4 +305,20 @@ function memoryOf(state: State, name: string): MemoryValue {
   const value = state.get(name);
   if (!(value instanceof MemoryValue)) throw new InternalDefect("a case's state has no memory");
   return value;
+}
+
+/** What was written so far below the top of the stack. */
+function withoutPushed(pushed: bigint, got: CaseOutput): CaseOutput {
+  const top = got.gpr[RSP] ?? 0n;
+  const isBelow = (address: bigint): boolean => address < top && address + pushed >= top;
+  return { ...got, changes: got.changes.filter((change) => !isBelow(change.address)) };
+}
+
+/** A repeated instruction with addresses of 32 bits may have written its registers as they were, but for their upper halves. */
+function withUpperHalves(asked: CaseInput, got: CaseOutput): CaseOutput {
+  const gpr = got.gpr.map((value, r) => {
+    const before = asked.gpr[r] ?? 0n;
+    return STRING_REGISTERS.has(r) && value === BigInt.asUintN(32, before) ? before : value;
+  });
+  return { ...got, gpr };
 }

@@ -31,11 +31,12 @@ export async function compileRunner(
   if (found === undefined)
     return { missing: [{ program: compiler, remedy: `apt-get install ${compiler} (or your system's package of it)` }] };
   const source = path.join(directory, "native", "case-runner.c");
+  const headers = [path.join(directory, "..", "shared", "windows.h")];
   const program = await compile({
     compiler: found,
     flags: FLAGS,
     sources: [source],
-    headers: [],
+    headers,
     name: "case-runner",
     folder: "x86-64-processor",
   });
@@ -45,7 +46,7 @@ export async function compileRunner(
     `Linux ${os.release()}`,
     await versionOf(found),
     [...features].join(" "),
-    await digestOf([source], JSON.stringify(FLAGS)),
+    await digestOf([source, ...headers], JSON.stringify(FLAGS)),
   ].join("; ");
   return { program, identity };
 }

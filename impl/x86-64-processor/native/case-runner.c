@@ -13,27 +13,19 @@ typedef unsigned int u32;
 typedef unsigned long u64;
 typedef long i64;
 
+#include "../../shared/windows.h"
+
 enum { SYS_READ = 0, SYS_WRITE = 1, SYS_MMAP = 9, SYS_MPROTECT = 10, SYS_RT_SIGACTION = 13, SYS_SIGALTSTACK = 131 };
 enum { SYS_SETITIMER = 38, SYS_ARCH_PRCTL = 158, SYS_EXIT_GROUP = 231 };
 enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GET_GS = 0x1004 };
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGVTALRM = 26, SIGSYS = 31 };
-enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum { MAX_WINDOWS = 16, MAX_PATCHES = 4, MAX_CHANGES = 72, MAX_BATCH = 512, SHADOW = 1 << 18 };
+enum { MAX_PATCHES = 4, MAX_CHANGES = 72, MAX_BATCH = 512, SHADOW = 1 << 18 };
 enum { TRAP_FLAG = 0x100, BREAKPOINT = 3 };
 /* What a case can set: CF PF AF ZF SF DF OF; the trap flag is ours. */
 #define SETTABLE 0xcd5ul
 /* NT and ID, which sigreturn does not put into place: it leaves them as they are when it is called. */
 #define INHERITED 0x204000ul
 
-struct window {
-  u64 start, end;     /* page-aligned */
-  u64 guard;          /* bytes before and behind that are kept inaccessible */
-  u64 protection;     /* PROT_* */
-};
-struct layout {
-  u64 count;
-  struct window windows[MAX_WINDOWS];
-};
 struct patch {
   u64 address, length; /* length 0 to 16 bytes */
   u8 bytes[16];

@@ -1,6 +1,6 @@
 /** Wrong definitions, planted into the text of spec/x86-64: slips of the pen that each block's `execute` string allows. */
-import { nodeFiles } from "../../../spec/notation/files.js";
 import type { Files } from "../../../spec/notation/index.js";
+import { editedFiles } from "../../edited-files.js";
 
 interface Slip {
   readonly what: string;
@@ -81,18 +81,11 @@ export interface Planted {
 /** The file system, but every block that has as many slips has its `round`-th one. */
 export function planted(round: number): Planted {
   const wrong = new Map<string, string>();
-  const files: Files = {
-    ...nodeFiles,
-    async read(path) {
-      const file = await nodeFiles.read(path);
-      if ("problem" in file || !path.includes("x86-64")) return file;
-      const [head = "", ...rest] = file.text.split(/^(?=functions:)/m);
-      const edited = head.replace(EXECUTE, (block: string, name: string, execute: string) =>
-        edit(block, name, execute),
-      );
-      return { text: [edited, ...rest].join("") };
-    },
-  };
+  const files = editedFiles("x86-64", (text) => {
+    const [head = "", ...rest] = text.split(/^(?=functions:)/m);
+    const edited = head.replace(EXECUTE, (block: string, name: string, execute: string) => edit(block, name, execute));
+    return [edited, ...rest].join("");
+  });
   const edit = (block: string, name: string, execute: string): string => {
     const isBlock = execute.trimStart().startsWith("|");
     const code = isBlock

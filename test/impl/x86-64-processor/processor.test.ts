@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { replayEmulator, testEmulator } from "../../../properties/emulator.js";
-import type { Counterexample } from "../../../refinement/counterexample.js";
 import { loadMachine, loadRefinement } from "../../../spec/notation/index.js";
+import { caseOf } from "../../emulation.js";
+import { withPath } from "../../with-path.js";
 import { planted } from "./mutants.js";
 import { FOLDER, needProcessor, openProcessor } from "./need-processor.js";
 import { placed, run } from "./single.js";
@@ -103,37 +104,20 @@ test("a case that the processor would not survive is not run", async (ctx) => {
 
 test("a counterexample file's case is run again", async (ctx) => {
   const refinement = await needProcessor(ctx);
-  const counterexample: Counterexample = {
+  const counterexample = caseOf(refinement, {
     title: "a load across the end of the accessible addresses",
-    refinement: refinement.name,
-    obligation: "commute/mov",
-    fault: undefined,
-    found: { by: "test", solver: undefined, seed: 1, date: "2026-11-27" },
-    machines: { guest: refinement.guest.digest, host: "" },
-    guest: undefined,
-    host: undefined,
+    cause: { obligation: "commute/mov", variable: "rax" },
     state: { rip: 0x10000000n, rcx: 0x30001ffdn, "mem[0x10000000]": "488b01" },
     inaccessible: [{ memory: "mem", access: "load", address: 0x30002000n, bytes: 8n }],
-    schedule: [],
-    differs: [],
-    expect: "refuted",
-    cause: { obligation: "commute/mov", variable: "rax" },
-  };
+  });
   expect(await replayEmulator(refinement, counterexample)).toEqual({ differs: [] });
 });
 
 test("without a compiler the refinement is missing, with the package that would install it", async () => {
-  const saved = process.env["PATH"];
   const refinement = await loadRefinement(`${FOLDER}/refinement.yaml`);
   if (refinement.form !== "emulator") return expect.fail("x86-64-processor is a black box");
-  try {
-    process.env["PATH"] = "/nowhere";
-    const tested = await testEmulator(refinement, { cases: 1, seed: 1 });
-    const isHere = process.platform === "linux" && process.arch === "x64";
-    const program = isHere ? "gcc" : expect.stringContaining("x86-64 processor");
-    expect(tested).toEqual({ missing: [{ program, remedy: expect.any(String) }] });
-  } finally {
-    if (saved === undefined) delete process.env["PATH"];
-    else process.env["PATH"] = saved;
-  }
+  const tested = await withPath("/nowhere", () => testEmulator(refinement, { cases: 1, seed: 1 }));
+  const isHere = process.platform === "linux" && process.arch === "x64";
+  const program = isHere ? "gcc" : expect.stringContaining("x86-64 processor");
+  expect(tested).toEqual({ missing: [{ program, remedy: expect.any(String) }] });
 });
