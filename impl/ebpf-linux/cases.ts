@@ -34,7 +34,7 @@ export interface Guest {
 }
 
 /** The frames that there are: Linux's MAX_CALL_FRAMES. */
-export const FRAMES = 8;
+const FRAMES = 8;
 
 export function guestOf(state: State): Guest {
   const [pc, r, memory, depth] = ["pc", "r", "mem", "depth"].map((name) => state.get(name));

@@ -4,9 +4,8 @@
  */
 import { EnvironmentFailure, InternalDefect } from "../../refinement/errors.js";
 import { CaseProcess } from "../shared/case-process.js";
-import type { Window } from "./layout.js";
+import { encodeWindows, type Window } from "../shared/windows.js";
 
-const MAX_WINDOWS = 16;
 const MAX_PATCHES = 4;
 const MAX_CHANGES = 4;
 export const MAX_BATCH = 256;
@@ -115,7 +114,7 @@ export class CaseRunner {
     careful: boolean,
     signal: AbortSignal,
   ): Promise<BatchResult | "stray"> {
-    this.process ??= new CaseProcess(this.command, encodeLayout(this.windows));
+    this.process ??= new CaseProcess(this.command, encodeWindows(this.windows));
     const running = this.process;
     const answer = await running.exchange(
       encodeBatch(cases, careful, this.floatWords),
@@ -134,16 +133,6 @@ export class CaseRunner {
     await this.process?.kill();
     this.process = undefined;
   }
-}
-
-function encodeLayout(windows: readonly Window[]): Uint8Array {
-  const words = new BigUint64Array(1 + 4 * MAX_WINDOWS);
-  words[0] = BigInt(windows.length);
-  windows.forEach((w, i) => {
-    const protection = 1n | (w.write ? 2n : 0n) | (w.execute ? 4n : 0n);
-    words.set([w.start, w.end, w.guard, protection], 1 + 4 * i);
-  });
-  return new Uint8Array(words.buffer);
 }
 
 function encodeBatch(cases: readonly CaseInput[], careful: boolean, floatWords: number): Uint8Array {

@@ -29,8 +29,9 @@ import { type Guest, RiscvCases, TRAPS, type TrapName } from "./riscv-cases.js";
 import { architectureFlags, compile } from "./toolchain.js";
 import { TraceReader } from "./trace.js";
 
-/** In the folder `guest`. */
-const GUEST_FILES = ["case-runner.c", "system.h", "start.c", "library.c", "library.h"];
+/** From the folder `guest`. */
+const RUNNER_HEADERS = ["system.h", "../../shared/windows.h"];
+const GUEST_FILES = ["case-runner.c", ...RUNNER_HEADERS, "start.c", "library.c", "library.h"];
 
 const A0 = 10;
 const A7 = 17;
@@ -135,7 +136,7 @@ class Qemu implements Emulator, Tracing {
       compiler,
       `case-runner-${guest.xlen}${guest.floats ? "-floats" : ""}`,
       [path.join(folder, "case-runner.c")],
-      [path.join(folder, "system.h")],
+      RUNNER_HEADERS.map((file) => path.join(folder, file)),
       runnerFlags(guest),
     );
     const model = await processorModel(emulator, options.cpu, extensionsOf(options.march), runner);

@@ -2,18 +2,9 @@
  * The memory that cases run in: a few windows, apart from the case runner's own image and from QEMU's memory (for a 64-bit
  * guest, guest addresses are host addresses), each between guards that nothing may access. They lie where addresses turn over.
  */
-import type { Range } from "../../refinement/emulator.js";
-import { MemoryValue } from "../../refinement/terms/value.js";
+import type { MemoryValue } from "../../refinement/terms/value.js";
+import { PAGE, roomMemory, type Window, windowAt } from "../shared/windows.js";
 import type { Xlen } from "./words.js";
-
-export const PAGE = 0x1000n;
-
-export interface Window extends Range {
-  readonly guard: bigint;
-  readonly read: true;
-  readonly write: boolean;
-  readonly execute: boolean;
-}
 
 /** What the windows are for: code of 32-bit words, or with 16-bit ones among them. */
 export interface Purpose {
@@ -29,7 +20,6 @@ const code = (start: bigint): Window => ({
   start,
   end: start + 2n * PAGE,
   guard: CODE_GUARD,
-  read: true,
   write: true,
   execute: true,
 });
@@ -37,7 +27,6 @@ const data = (start: bigint, write: boolean): Window => ({
   start,
   end: start + 2n * PAGE,
   guard: DATA_GUARD,
-  read: true,
   write,
   execute: false,
 });
@@ -81,31 +70,11 @@ export class Layout {
     this.xlen = xlen;
     this.windows = WINDOWS[xlen];
     this.stop = compressed ? C_EBREAK : EBREAK;
-    this.memory = this.windows.reduce(
-      (memory, w) =>
-        memory.storeBytes(
-          w.start,
-          Uint8Array.from({ length: Number(w.end - w.start) }, (_, i) => this.background(w.start + BigInt(i))),
-        ),
-      MemoryValue.empty(xlen, (access, address) => {
-        const window = this.windowAt(address);
-        if (window === undefined) return false;
-        return access === "fetch" ? window.execute : access === "store" ? window.write : true;
-      }),
-    );
+    this.memory = roomMemory(this.windows, xlen, this.stop);
   }
 
   windowAt(address: bigint): Window | undefined {
-    return this.windows.find((w) => address >= w.start && address < w.end);
-  }
-
-  /** What a byte holds before anyone writes it: code windows are full of breakpoints, others hold a pattern. */
-  background(address: bigint): number {
-    const window = this.windowAt(address);
-    if (window === undefined) return 0;
-    if (window.execute) return this.stop[Number(address & 3n)] ?? 0;
-    const word = BigInt.asUintN(64, (address >> 3n) * 0x9e3779b97f4a7c15n) ^ 0x5851f42d4c957f2dn;
-    return Number((word >> (8n * (address & 7n))) & 0xffn);
+    return windowAt(this.windows, address);
   }
 
   /** Whether what stands at an address of a case's memory stops it. */

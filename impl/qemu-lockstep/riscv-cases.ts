@@ -16,8 +16,9 @@ import {
   SIGSEGV,
   SIGTRAP,
 } from "./case-runner.js";
-import { Layout, PAGE } from "./layout.js";
+import { Layout } from "./layout.js";
 import type { Model } from "../shared/qemu.js";
+import { PAGE } from "../shared/windows.js";
 import {
   asVentana,
   computesFloats,

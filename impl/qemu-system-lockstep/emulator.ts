@@ -20,7 +20,8 @@ import { cacheFolder, compile, digestOf, findProgram, missing, versionOf } from 
 import { singleStepOption } from "../shared/qemu.js";
 import { MachineProcess } from "./machine-process.js";
 import { type Options, readOptions } from "./options.js";
-import { programs, type Source, type Xlen } from "./programs.js";
+import { programs } from "./programs.js";
+import type { Source, Xlen } from "./programs/source.js";
 import { TraceReader } from "./trace.js";
 
 const RAM = 0x8000_0000n;

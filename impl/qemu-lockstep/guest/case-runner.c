@@ -10,10 +10,10 @@
  * taken apart into bytes.
  */
 #include "system.h"
+#include "../../shared/windows.h"
 
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGSEGV = 11, SIGVTALRM = 26 };
-enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum { MAX_WINDOWS = 16, MAX_SLOTS = 4096, MAX_PATCHES = 4, MAX_CHANGES = 4, MAX_BATCH = 256 };
+enum { MAX_SLOTS = 4096, MAX_PATCHES = 4, MAX_CHANGES = 4, MAX_BATCH = 256 };
 enum { LOADS = 1, STORES = 2, JUMPS = 4 };
 
 /* COMPRESSED: c.ebreak, which stops at every even address; ebreak where there is no C extension. */
@@ -22,16 +22,6 @@ enum { LOADS = 1, STORES = 2, JUMPS = 4 };
 #else
 #define BREAKPOINTS 0x0010007300100073ull
 #endif
-
-struct window {
-  u64 start, end;     /* page-aligned */
-  u64 guard;          /* bytes before and behind that are kept inaccessible */
-  u64 protection;     /* PROT_* */
-};
-struct layout {
-  u64 count;
-  struct window windows[MAX_WINDOWS];
-};
 
 struct patch {
   u64 address, length, value; /* length 0 to 8 bytes, little-endian */

@@ -7,6 +7,7 @@ import { readOptions } from "../../../impl/ebpf-linux/options.js";
 import { meaningOf } from "../../../impl/ebpf-linux/verifier.js";
 import { FOLDER, needKernel, open, refinement } from "./need-kernel.js";
 import { moduleOptions } from "../../emulation.js";
+import { withPath } from "../../with-path.js";
 
 const transitions = refinement.guest.transitions.map((t) => t.name);
 
@@ -55,16 +56,9 @@ test("findings name instructions, and match words", async () => {
 });
 
 test("without a compiler the refinement is missing, with the package that would install it", async () => {
-  const saved = process.env.PATH;
-  try {
-    process.env.PATH = "/nowhere";
-    expect(await open()).toEqual({
-      missing: [{ program: "gcc", remedy: expect.stringContaining("apt-get install gcc") }],
-    });
-  } finally {
-    if (saved === undefined) delete process.env.PATH;
-    else process.env.PATH = saved;
-  }
+  expect(await withPath("/nowhere", open)).toEqual({
+    missing: [{ program: "gcc", remedy: expect.stringContaining("apt-get install gcc") }],
+  });
 });
 
 test.each([

@@ -1,6 +1,6 @@
 /** Wrong definitions, planted into the text of eBPF's files: for each instruction every slip of the pen that its body allows. */
-import { nodeFiles } from "../../../spec/notation/files.js";
 import type { Files } from "../../../spec/notation/index.js";
+import { editedFiles } from "../../edited-files.js";
 
 /** What is replaced (the first match), by what. */
 const SLIPS: readonly (readonly [RegExp, string])[] = [
@@ -94,11 +94,5 @@ export function planted(round: number): Planted {
 
 /** The file system with every file of eBPF changed. */
 export function edited(edit: (text: string) => string): Files {
-  return {
-    ...nodeFiles,
-    async read(path) {
-      const file = await nodeFiles.read(path);
-      return "problem" in file || !path.includes("ebpf") ? file : { text: edit(file.text) };
-    },
-  };
+  return editedFiles("ebpf", edit);
 }

@@ -8,6 +8,7 @@ import { findProgram } from "../../../refinement/process/programs.js";
 import type { EmulatorRefinement } from "../../../refinement/refinement.js";
 import { type Files, nodeFiles } from "../../../spec/notation/files.js";
 import { loadRefinement } from "../../../spec/notation/index.js";
+import { editedFiles } from "../../edited-files.js";
 
 const FILE = `refinement: qemu-x86
 guest: ${path.resolve("spec/x86-64/x86-64.yaml")}
@@ -56,15 +57,10 @@ test("instructions with flags, memory, stack, jumps and divisions agree", { time
 });
 
 test("a flag that is defined wrongly is found, and replays", { timeout: 120_000 }, async (ctx) => {
-  const files: Files = {
-    ...nodeFiles,
-    async read(file) {
-      const read = await nodeFiles.read(file);
-      if ("problem" in read || !file.endsWith("core.yaml")) return read;
-      return { text: read.text.replace(/SF = .*/, "SF = false") };
-    },
-  };
-  const wrong = await refinement(ctx, files);
+  const wrong = await refinement(
+    ctx,
+    editedFiles("x86-64/core.yaml", (text) => text.replace(/SF = .*/, "SF = false")),
+  );
   const found = (await results(wrong, ["add"]))[0]?.verdict;
   if (found?.verdict !== "refuted") return expect.fail("it is not refuted");
   const { counterexample } = found;

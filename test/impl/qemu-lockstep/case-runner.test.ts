@@ -31,7 +31,7 @@ async function start(cpu: string): Promise<CaseRunner> {
     gcc,
     "case-runner",
     [path.join(guest, "case-runner.c")],
-    [path.join(guest, "system.h")],
+    ["system.h", "../../shared/windows.h"].map((file) => path.join(guest, file)),
     flags,
   );
   const model = cpu || (await processorModel(qemu, "rv64", extensionsOf("rv64im"), elf)).cpu;

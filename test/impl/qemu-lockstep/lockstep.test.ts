@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import factory from "../../../impl/qemu-lockstep/emulator.js";
 import { replayEmulator, testEmulator } from "../../../properties/emulator.js";
 import { bytesToWord, decode } from "../../../refinement/assembly/index.js";
-import type { Counterexample } from "../../../refinement/counterexample.js";
 import { readElf } from "../../../refinement/execute/elf.js";
+import { loadRefinement } from "../../../spec/notation/index.js";
+import { caseOf, moduleOptions } from "../../emulation.js";
+import { withPath } from "../../with-path.js";
 import { FOLDER, needQemu } from "./need-qemu.js";
-import { moduleOptions } from "../../emulation.js";
 
 describe("the installed QEMU", { timeout: 240_000 }, () => {
   test("runs every instruction of RV64IM as the definition says, and illegal words, and denied fetches", async (ctx) => {
@@ -63,43 +64,25 @@ describe("the installed QEMU", { timeout: 240_000 }, () => {
 
 test("a counterexample file's case is run again", async (ctx) => {
   const refinement = await needQemu(ctx);
-  const counterexample: Counterexample = {
+  const counterexample = caseOf(refinement, {
     title: "a load from the read-only window, across an inaccessible page",
-    refinement: refinement.name,
-    obligation: "commute/ld",
-    fault: undefined,
-    found: { by: "test", solver: undefined, seed: 1, date: "2026-11-23" },
-    machines: { guest: refinement.guest.digest, host: "" },
-    guest: undefined,
-    host: undefined,
+    cause: { obligation: "commute/ld", variable: "x" },
     state: { pc: 0x10000000n, "x[2]": 0x30001ffdn, "mem[0x10000000]": "83300100" },
     inaccessible: [{ memory: "mem", access: "load", address: 0x30002000n, bytes: 8n }],
-    schedule: [],
-    differs: [],
-    expect: "refuted",
-    cause: { obligation: "commute/ld", variable: "x" },
-  };
+  });
   expect(await replayEmulator(refinement, counterexample)).toEqual({ differs: [] });
   const elsewhere = { ...counterexample, state: { ...counterexample.state, "x[2]": 0x4000800000n } };
   await expect(replayEmulator(refinement, elsewhere)).rejects.toThrow("would leave the memory");
 });
 
 test("without QEMU the refinement is missing, with the package that would install it", async () => {
-  const saved = process.env.PATH;
-  const { loadRefinement } = await import("../../../spec/notation/index.js");
   const refinement = await loadRefinement("impl/qemu-lockstep/refinement.yaml");
   if (refinement.form !== "emulator") return expect.fail("qemu-lockstep is a black box");
-  try {
-    process.env.PATH = "/nowhere";
-    const tested = await testEmulator(refinement, { cases: 1, seed: 1 });
-    expect(tested).toEqual({
-      missing: [
-        { program: "qemu-riscv64", remedy: expect.stringContaining("apt-get install qemu-user") },
-        { program: "riscv64-linux-gnu-gcc", remedy: expect.stringContaining("apt-get install gcc-riscv64-linux-gnu") },
-      ],
-    });
-  } finally {
-    if (saved === undefined) delete process.env.PATH;
-    else process.env.PATH = saved;
-  }
+  const tested = await withPath("/nowhere", () => testEmulator(refinement, { cases: 1, seed: 1 }));
+  expect(tested).toEqual({
+    missing: [
+      { program: "qemu-riscv64", remedy: expect.stringContaining("apt-get install qemu-user") },
+      { program: "riscv64-linux-gnu-gcc", remedy: expect.stringContaining("apt-get install gcc-riscv64-linux-gnu") },
+    ],
+  });
 });

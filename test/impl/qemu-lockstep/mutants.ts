@@ -2,8 +2,8 @@
  * Wrong definitions, planted into the text of the machine files: for each instruction every slip of the pen that its `execute`
  * string allows.
  */
-import { nodeFiles } from "../../../spec/notation/files.js";
 import type { Files } from "../../../spec/notation/index.js";
+import { editedFiles } from "../../edited-files.js";
 
 interface Slip {
   readonly what: string;
@@ -146,29 +146,22 @@ export function planted(
     wrong.set(name, found.what);
     return found.text;
   };
-  const files: Files = {
-    ...nodeFiles,
-    async read(path) {
-      const file = await nodeFiles.read(path);
-      if ("problem" in file || !path.includes("riscv")) return file;
-      return {
-        text: file.text
-          .replace(EXECUTE, (block: string, name: string, execute: string) => {
-            const text = slip(SLIPS, name, codeOf(execute));
-            if (text === undefined) return block;
-            const indented = text
-              .split("\n")
-              .map((line) => `      ${line}\n`)
-              .join("");
-            return block.replace(`execute:${execute}`, () => `execute: |\n${indented}`);
-          })
-          .replace(EXPANDS, (block: string, name: string, expands: string) => {
-            const text = slip(EXPANSION_SLIPS, name, expands);
-            return text === undefined ? block : block.replace(expands, () => text);
-          }),
-      };
-    },
-  };
+  const files = editedFiles("riscv", (whole) =>
+    whole
+      .replace(EXECUTE, (block: string, name: string, execute: string) => {
+        const text = slip(SLIPS, name, codeOf(execute));
+        if (text === undefined) return block;
+        const indented = text
+          .split("\n")
+          .map((line) => `      ${line}\n`)
+          .join("");
+        return block.replace(`execute:${execute}`, () => `execute: |\n${indented}`);
+      })
+      .replace(EXPANDS, (block: string, name: string, expands: string) => {
+        const text = slip(EXPANSION_SLIPS, name, expands);
+        return text === undefined ? block : block.replace(expands, () => text);
+      }),
+  );
   return { files, wrong };
 }
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { programs } from "../../../impl/qemu-system-lockstep/programs.js";
 import { testEmulator } from "../../../properties/emulator.js";
-import { nodeFiles } from "../../../spec/notation/files.js";
+import { withSlip } from "../../edited-files.js";
 import { needQemu } from "./need-qemu.js";
 
 /** File, what stands there once, what is written instead, and the program that finds it, or the beginning of the names of several of which one does. */
@@ -80,16 +80,7 @@ describe("slips in the definition of RV32's modes", () => {
   });
 
   test.for(chosen)("%s: %s → %s is found by %s", { timeout: 300_000 }, async ([file, right, wrong, program], ctx) => {
-    const files = {
-      ...nodeFiles,
-      async read(path: string) {
-        const found = await nodeFiles.read(path);
-        return "text" in found && path.endsWith(`/${file}.yaml`)
-          ? { text: found.text.replace(right, () => wrong) }
-          : found;
-      },
-    };
-    const refinement = await needQemu(ctx, 32, files);
+    const refinement = await needQemu(ctx, 32, withSlip(`riscv/${file}.yaml`, right, wrong));
     const several = program.endsWith("-")
       ? programs(32).filter((p) => p.name.startsWith(program))
       : [{ name: program }];
