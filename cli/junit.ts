@@ -1,5 +1,5 @@
 /** A campaign's report as JUnit XML: a suite for each refinement, a case for each obligation. */
-import { knownText } from "../refinement/counterexample.js";
+import { explanationText } from "../refinement/counterexample.js";
 import type { Finding, ObligationReport, RefinementReport, Report } from "../refinement/campaign/report.js";
 import { unreachable } from "../refinement/errors.js";
 
@@ -59,7 +59,7 @@ function problemOf(obligation: ObligationReport, finding: Finding | undefined): 
       return undefined;
     case "refuted": {
       const title = finding?.counterexample.title ?? obligation.name;
-      const known = obligation.known === undefined ? [] : [`known: ${knownText(obligation.known)}`];
+      const known = obligation.known === undefined ? [] : [explanationText(obligation.known)];
       const body = [obligation.counterexample ?? title, ...known].join("; ");
       return `<failure type="refuted" message="${escapeXml(title)}">${escapeXml(body)}</failure>`;
     }

@@ -1,7 +1,7 @@
 /** A refinement's verdicts for a reader: a table of kinds of obligation by method, what is not well by name, what it rests on. */
 import { dirname } from "node:path";
 import type { ObligationReport, RefinementReport } from "../refinement/campaign/report.js";
-import { knownText } from "../refinement/counterexample.js";
+import { explanationText } from "../refinement/counterexample.js";
 import { isGood, type Method } from "../refinement/verdict.js";
 import type { Colors } from "./terminal/output.js";
 import { duration } from "./terminal/progress.js";
@@ -100,10 +100,15 @@ function total(members: readonly ObligationReport[]): string {
 function conclusion(report: RefinementReport, colors: Colors): string {
   const { obligations, verdict } = report;
   const byRewriting = obligations.filter((o) => o.verdict === "proved" && o.by === "rewrite").length;
-  const known = obligations.filter((o) => o.known !== undefined).length;
+  const undecided = obligations.filter((o) => o.known === "undecided").length;
+  const known = obligations.filter((o) => o.known !== undefined).length - undecided;
+  const explained = [
+    ...(known === 0 ? [] : [`${known} known`]),
+    ...(undecided === 0 ? [] : [`${undecided} not decided`]),
+  ];
   const notes = new Map([
     ["proved", byRewriting === 0 ? "" : ` (${byRewriting} by rewriting)`],
-    ["refuted", known === 0 ? "" : ` (${known} known)`],
+    ["refuted", explained.length === 0 ? "" : ` (${explained.join(", ")})`],
   ]);
   const parts = count(obligations.map((o) => o.verdict)).map(([name, n]) => `${n} ${name}${notes.get(name) ?? ""}`);
   const cached = obligations.filter((o) => o.cached === true).length;
@@ -136,7 +141,7 @@ function problem(members: readonly ObligationReport[], colors: Colors, refinemen
   const names = members.slice(0, NAMED).map((o) => o.name);
   const more = members.length > NAMED ? ` and ${members.length - NAMED} more` : "";
   const why = reason === undefined || reason === by ? "" : `: ${reason}`;
-  const known = first.known === undefined ? "" : `, known: ${knownText(first.known)}`;
+  const known = first.known === undefined ? "" : `, ${explanationText(first.known)}`;
   const files = [...new Set(members.flatMap((o) => (o.counterexample === undefined ? [] : [o.counterexample])))];
   const [file] = files;
   const saved =

@@ -14,7 +14,7 @@ export function formatCounterexample(c: Counterexample): string {
   put(root, "obligation", c.obligation);
   if (c.fault !== undefined) put(root, "fault", c.fault);
   const { by, solver, seed, date, run, known } = c.found;
-  put(root, "found", flow({ by, solver, seed, date, run, known }));
+  put(root, "found", flow({ by, solver, seed, date, run, known: known === "undecided" ? undefined : known }));
   put(root, "machines", mapOf({ guest: c.machines.guest, host: c.machines.host }));
   if (c.guest !== undefined) put(root, "guest", codeNode(c.guest));
   if (c.host !== undefined) put(root, "host", codeNode(c.host));

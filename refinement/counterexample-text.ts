@@ -1,7 +1,7 @@
 /**
  * A counterexample for a reader: value by value, what the guest's definition computes and what the host does.
  */
-import { type Code, type Counterexample, knownText } from "./counterexample.js";
+import { type Code, type Counterexample, explanationText } from "./counterexample.js";
 import { formatScalar } from "./execute/difference.js";
 import type { Machine, ScalarType } from "./machine.js";
 import type { Refinement } from "./refinement.js";
@@ -22,7 +22,7 @@ export function renderCounterexample(c: Counterexample, refinement?: Refinement)
     [`  obligation  ${c.obligation}`],
     [`  found       ${foundText(c)}`],
     c.found.run === undefined ? [] : [`  run         ${c.found.run}`],
-    c.found.known === undefined ? [] : [`  known       ${knownText(c.found.known)}`],
+    c.found.known === undefined ? [] : [`  explained   ${explanationText(c.found.known)}`],
     codeLines("guest program", c.guest),
     codeLines("host code", c.host),
     stateLines(c, machine),

@@ -30,9 +30,13 @@ export interface KnownFindings {
   readonly see: string;
 }
 
-/** `ctzw, docs/findings.md` */
-export function knownText({ findings, see }: KnownFindings): string {
-  return `${findings.join(" and ")}, ${see}`;
+/** Findings that explain a refutation wholly; or whether they do was neither proved nor refuted, for want of time as a rule. */
+export type Explanation = KnownFindings | "undecided";
+
+/** `known: ctzw, docs/findings.md` */
+export function explanationText(known: Explanation): string {
+  if (known === "undecided") return "not decided whether a known finding explains it";
+  return `known: ${known.findings.join(" and ")}, ${known.see}`;
 }
 
 export interface Counterexample {
@@ -50,7 +54,7 @@ export interface Counterexample {
     /** What the translator itself did when it was run from this state; absent where it cannot be, or was not. */
     readonly run?: string | undefined;
     /** Findings that were examined before, which explain all that is wrong with the obligation; absent where they do not. */
-    readonly known?: KnownFindings | undefined;
+    readonly known?: Explanation | undefined;
   };
   /** Digests of the machines it was found on: a changed machine is noticed. */
   readonly machines: { readonly guest: string; readonly host: string };

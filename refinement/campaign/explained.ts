@@ -3,7 +3,7 @@
  * architecture just as the host does: an obligation that is proved of that guest, for all states, is wrong in this way alone. What is
  * refuted of it as well, or not decided, is not explained, whatever the block's name and whatever its counterexample looks like.
  */
-import type { KnownFindings } from "../counterexample.js";
+import type { Explanation } from "../counterexample.js";
 import type { Machine } from "../machine.js";
 import type { Known, Refinement, TranslatorRefinement } from "../refinement.js";
 import type { GuestBlock, Translation } from "../translation.js";
@@ -42,6 +42,7 @@ export async function explained(
       return Math.max(1, Math.min(inquiry.timeoutMs, Math.round(until - performance.now())));
     },
   };
+  const undecided = new Set<string>();
   const provedOf = async (findings: readonly string[], names: Iterable<string>): Promise<ReadonlySet<string>> => {
     const as = asKnown(refinement, known, await guestOf(known, findings));
     const wanted = new Set(names);
@@ -56,6 +57,7 @@ export async function explained(
       return { kind: "refuted", counterexample: counterexample ?? judged.counterexample() };
     };
     const again = await settleObligations(block.name, obligations, limited, confirm);
+    for (const { obligation, verdict } of again) if (verdict.verdict === "unknown") undecided.add(obligation);
     return new Set(again.filter((s) => s.verdict.verdict === "proved").map((s) => s.obligation));
   };
   const all = [...known.findings.keys()];
@@ -78,7 +80,8 @@ export async function explained(
   }
   return settled.map((s) => {
     const findings = by.get(s.obligation);
-    return findings === undefined ? s : withKnown(s, { findings, see: known.see });
+    if (findings !== undefined) return withKnown(s, { findings, see: known.see });
+    return undecided.has(s.obligation) ? withKnown(s, "undecided") : s;
   });
 }
 
@@ -92,7 +95,7 @@ function asKnown(refinement: TranslatorRefinement, known: Known, guest: Machine)
   return { ...refinement, guest, views, abstraction: new Map([...refinement.abstraction, ...known.abstraction]) };
 }
 
-function withKnown(s: Settled, known: KnownFindings): Settled {
+function withKnown(s: Settled, known: Explanation): Settled {
   const { verdict } = s;
   if (verdict.verdict !== "refuted") return s;
   const { counterexample: c } = verdict;

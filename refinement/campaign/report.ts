@@ -1,7 +1,7 @@
 /**
  * What a campaign came to: the document of `check --json`, and beside it the counterexamples themselves.
  */
-import type { Counterexample, KnownFindings } from "../counterexample.js";
+import type { Counterexample, Explanation } from "../counterexample.js";
 import type { Missing } from "../emulator.js";
 import { unreachable } from "../errors.js";
 import type { Method, Summary, Verdict, VerdictName } from "../verdict.js";
@@ -27,8 +27,8 @@ export interface ObligationReport {
   readonly paths?: number;
   /** Where the counterexample was saved. */
   readonly counterexample?: string;
-  /** Of `refuted`: the findings, examined before, that explain it wholly. Without them it is new. */
-  readonly known?: KnownFindings;
+  /** Of `refuted`: the findings, examined before, that explain it wholly; without it, it is new. */
+  readonly known?: Explanation;
 }
 
 export interface RefinementReport {

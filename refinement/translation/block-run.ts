@@ -484,12 +484,17 @@ export class Run {
     wanted: bigint | undefined,
     trap: string | undefined,
   ): readonly Violation[] {
-    if (guest.trapped !== undefined) {
-      return this.violate(obligation, [{ variable: "trap", guest: this.trapOf(guest.trapped), host: trap ?? "none" }]);
-    }
     const { last } = guest;
-    const counter = this.of.refinement.guest.instructionSet?.programCounter ?? "pc";
     const place = wanted === undefined ? "elsewhere" : hex(wanted);
+    if (guest.trapped !== undefined) {
+      const raised = this.trapOf(guest.trapped);
+      const differs =
+        raised === trap
+          ? { guest: `${raised} at ${last === undefined ? "" : hex(last.pc)}`, host: `${trap} at ${place}` }
+          : { guest: raised, host: trap ?? "none" };
+      return this.violate(obligation, [{ variable: "trap", ...differs }]);
+    }
+    const counter = this.of.refinement.guest.instructionSet?.programCounter ?? "pc";
     return this.violate(obligation, [
       { variable: counter, guest: last === undefined ? "" : hex(last.pc), host: place },
     ]);

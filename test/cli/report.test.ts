@@ -4,10 +4,11 @@ import { renderRefinement } from "../../cli/report.js";
 import type { ObligationReport } from "../../refinement/campaign/report.js";
 
 /** The lines of the report that name what was refuted, and the one that counts it. */
-function refuted(count: number, known = 0): readonly string[] {
+function refuted(count: number, known = 0, undecided = 0): readonly string[] {
   const obligations = Array.from({ length: count }, (_, i): ObligationReport => {
     const counterexample = `found/vm/commute-i${i}-1.yaml`;
-    const told = i < known ? { known: { findings: ["ctzw", "clzw"], see: "docs/findings.md" } } : {};
+    const findings = { known: { findings: ["ctzw", "clzw"], see: "docs/findings.md" } };
+    const told = i < known ? findings : i < known + undecided ? { known: "undecided" as const } : {};
     return { name: `commute/i${i}`, verdict: "refuted", method: "prove", by: "random", ms: 1, counterexample, ...told };
   });
   const report = { name: "vm", title: "A VM", kind: "example", file: "vm.yaml", assumptions: [] };
@@ -32,9 +33,10 @@ test("many fit on one line, with their folder", () => {
 });
 
 test("what known findings explain is told apart from what is new", () => {
-  expect(refuted(2, 1)).toEqual([
+  expect(refuted(3, 1, 1)).toEqual([
     "refuted commute/i0 (prove, random), known: ctzw and clzw, docs/findings.md → found/vm/commute-i0-1.yaml",
-    "refuted commute/i1 (prove, random) → found/vm/commute-i1-1.yaml",
-    "refuted: 2 refuted (1 known)",
+    "refuted commute/i1 (prove, random), not decided whether a known finding explains it → found/vm/commute-i1-1.yaml",
+    "refuted commute/i2 (prove, random) → found/vm/commute-i2-1.yaml",
+    "refuted: 3 refuted (1 known, 1 not decided)",
   ]);
 });

@@ -118,7 +118,9 @@ describe.each(file.findings)("$name", (finding) => {
     const { refinement, translator } = await needVersion(ctx, finding);
     const settled = await validate(refinement, translator, blockOf(finding), (t) => elsewhere(t, blockOf(finding)));
     const refuted = settled.flatMap(({ verdict }) => (verdict.verdict === "refuted" ? [verdict.counterexample] : []));
-    expect(refuted.map((c) => [c.cause.variable, c.found.known])).toEqual([[expect.anything(), undefined]]);
+    expect(refuted).toHaveLength(1);
+    // Where the departing guest leaves a trap's value open there is no saying that it does not.
+    expect(refuted[0]?.found.known).toBe(finding.name === "badaddr" ? "undecided" : undefined);
   });
 });
 
