@@ -93,8 +93,8 @@ function statesOf(candidates: readonly Candidate[], seed: number): readonly Eval
   return Array.from({ length: STATES }, (_, i) => {
     const values = variables.map(({ name, sort }) => {
       const width = sort.kind === "bits" ? sort.width : 1;
-      const any = random.bits(width);
-      return [name, i % 2 === 0 ? any : any & random.bits(width) & random.bits(width)] as const;
+      const drawn = random.bits(width);
+      return [name, i % 2 === 0 ? drawn : drawn & random.bits(width) & random.bits(width)] as const;
     });
     return new Evaluator(environmentOf(new Map(values)));
   });
