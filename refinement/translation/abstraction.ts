@@ -7,6 +7,16 @@ import { boolToBits, constant, lambda, select, store } from "../terms/build.js";
 import type { Term } from "../terms/term.js";
 import { type HostState, type Layout, RegionReader, Unplaced } from "./regions.js";
 
+/** What the refinement's file says of a host state, `what` in words; where that reads memory of no region, the file is wrong. */
+export function readWritten({ file }: TranslatorRefinement, reader: RegionReader, what: string, term: Term): Term {
+  try {
+    return reader.read(term);
+  } catch (error) {
+    if (!(error instanceof Unplaced)) throw error;
+    throw new UserError(`${file}: ${what} ${error.message}`);
+  }
+}
+
 /** The guest state that a host state stands for, element by element; without trap and program counter. */
 export interface Abstracted {
   readonly scalars: ReadonlyMap<string, Term>;
@@ -24,14 +34,8 @@ export function abstracted(
 ): Abstracted {
   const { guest, host } = refinement;
   const reader = new RegionReader(layout, host.variables, c);
-  const read = (v: StateVariable, term: Term): Term => {
-    try {
-      return reader.read(term);
-    } catch (error) {
-      if (!(error instanceof Unplaced)) throw error;
-      throw new UserError(`${refinement.file}: the abstraction of \`${v.name}\` ${error.message}`);
-    }
-  };
+  const read = (v: StateVariable, term: Term): Term =>
+    readWritten(refinement, reader, `the abstraction of \`${v.name}\``, term);
   const scalars = new Map<string, Term>();
   const files = new Map<string, readonly Term[]>();
   const memories = new Map<string, Term>();

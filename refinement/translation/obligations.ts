@@ -36,7 +36,7 @@ import type { Term } from "../terms/term.js";
 import { Substitution } from "../terms/substitute.js";
 import { freeVariables } from "../terms/variables.js";
 import type { Exit, FaultEntry, Point, Translation, TranslationRequest, TrapValue } from "../translation.js";
-import { type Abstracted, abstracted, guestState, guestVariables } from "./abstraction.js";
+import { type Abstracted, abstracted, guestState, guestVariables, readWritten } from "./abstraction.js";
 import { Code } from "./code.js";
 import { GuestBytes, type GuestCode, GuestExecution, type GuestNode, type GuestRaise } from "./guest.js";
 import { atEntry, covers, isSeen, type Start, startsOf, viewOf } from "./start.js";
@@ -217,13 +217,23 @@ class Validation {
       start,
       layout,
       guest: new GuestExecution(this.guest, start.pc, guestState(refinement, a)),
-      atEntry: new Map(this.kept().map((v) => [v.name, reader.read(atEntry(view, v))])),
-      requested: refinement.request === undefined ? undefined : reader.read(refinement.request),
+      atEntry: this.entryRegisters(reader, view),
+      requested:
+        refinement.request === undefined
+          ? undefined
+          : readWritten(refinement, reader, "the request", refinement.request),
     };
-    const invariant = reader.read(view.invariant);
+    const invariant = readWritten(refinement, reader, "a view's invariant", view.invariant);
     const execution = new HostExecution(refinement, layout, this.code, this.translation, this.equal, this.bounds);
     const given = invariant === TRUE ? this.given : [...this.given, invariant];
     for (const event of execution.run(start.address, state, given)) this.judge(event, segment);
+  }
+
+  /** What they held there, as the view finds it. */
+  private entryRegisters(reader: RegionReader, view: View): ReadonlyMap<string, Term> {
+    const read = (v: StateVariable): Term =>
+      readWritten(this.refinement, reader, `a view's \`entry\` of \`${v.name}\``, atEntry(view, v));
+    return new Map(this.kept().map((v) => [v.name, read(v)]));
   }
 
   /** The registers whose value at the entry matters: those that are preserved, and the bases of regions. */
@@ -396,7 +406,8 @@ class Validation {
 
   private invariant(event: HostEvent, { layout }: Segment, { invariant }: View): readonly Goal[] {
     if (invariant === TRUE) return [];
-    const host = new RegionReader(layout, this.refinement.host.variables, event.state).read(invariant);
+    const reader = new RegionReader(layout, this.refinement.host.variables, event.state);
+    const host = readWritten(this.refinement, reader, "a view's invariant", invariant);
     return [{ variable: "invariant", host, guest: TRUE }];
   }
 
@@ -449,10 +460,10 @@ class Validation {
   /** The view finds what the registers held at the entry. */
   private entryFound(event: HostEvent, { layout, atEntry: held }: Segment, view: View): readonly Goal[] {
     const reader = new RegionReader(layout, this.refinement.host.variables, event.state);
-    return this.kept().map((v) => ({
-      variable: v.name,
-      host: reader.read(atEntry(view, v)),
-      guest: termIn(held, v.name),
+    return [...this.entryRegisters(reader, view)].map(([variable, host]) => ({
+      variable,
+      host,
+      guest: termIn(held, variable),
     }));
   }
 

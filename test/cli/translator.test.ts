@@ -174,3 +174,16 @@ test("a program's blocks; what is known of them is not asked again", { timeout: 
   const second = obligationsIn((await check(args, { cwd })).stdout);
   expect(second.map((o) => [o.name, o.cached])).toEqual([a, b].map((o) => [o?.name, true]));
 });
+
+test("a request that reads memory of no region is the file's mistake, not the checker's", {
+  timeout: 600_000,
+}, async () => {
+  const request = 'request: "mem[rdi + 4096, 4] != 0"\n';
+  const cwd = await folder({ "impl/odd/refinement.yaml": `${REFINEMENT}\n${request}`, "impl/odd/odd.mjs": ODD });
+  const ran = await check(["odd", "--json", "--only", "commute/fence*"], { cwd });
+  expect(ran.code).toBe(3);
+  const reason = expect.stringMatching(
+    /refinement\.yaml: the request loads 4 bytes at rdi \+ 4096, outside the region/,
+  );
+  expect(obligationsIn(ran.stdout)[0]).toMatchObject({ verdict: "unsupported", reason });
+});
